@@ -1,0 +1,187 @@
+#include "permacache/key/scalar_text.h"
+
+#include <cmath>
+#include <cstdint>
+
+namespace permacache::key {
+namespace {
+
+// Python writes a float in positional notation while 1e-4 <= |value| < 1e16.
+constexpr int kLowestPositionalExponent = -4;
+constexpr int kHighestPositionalExponent = 15;
+
+// `digits` are the significant digits of a number whose first digit counts 10^exponent.
+void AppendPositional(std::string& text, std::string_view digits, int exponent) {
+  if (exponent < 0) {
+    text += "0.";
+    text.append(-exponent - 1, '0');
+    text += digits;
+    return;
+  }
+  const size_t whole = exponent + 1;
+  if (digits.size() <= whole) {
+    text += digits;
+    text.append(whole - digits.size(), '0');
+    text += ".0";
+    return;
+  }
+  text += digits.substr(0, whole);
+  text += '.';
+  text += digits.substr(whole);
+}
+
+void AppendScientific(std::string& text, std::string_view digits, int exponent) {
+  text += digits[0];
+  if (digits.size() > 1) {
+    text += '.';
+    text += digits.substr(1);
+  }
+  text += exponent < 0 ? "e-" : "e+";
+  const int magnitude = std::abs(exponent);
+  if (magnitude < 10) text += '0';
+  AppendInteger(text, magnitude);
+}
+
+template <class Float>
+void AppendAnyFloat(std::string& text, Float value) {
+  if (std::isnan(value)) {
+    text += "NaN";
+    return;
+  }
+  if (std::signbit(value)) text += '-';
+  if (std::isinf(value)) {
+    text += "Infinity";
+    return;
+  }
+  // to_chars gives the shortest digits, as "d.ddde±xx"; only the layout is Python's.
+  char scientific[64];
+  const auto [end, error] = std::to_chars(scientific, scientific + sizeof(scientific),
+                                          std::abs(value), std::chars_format::scientific);
+  const std::string_view shortest(scientific, end - scientific);
+  const size_t mark = shortest.find('e');
+  std::string_view exponent_text = shortest.substr(mark + 1);
+  if (exponent_text[0] == '+') exponent_text.remove_prefix(1);
+  int exponent = 0;
+  std::from_chars(exponent_text.data(), exponent_text.data() + exponent_text.size(), exponent);
+
+  char digits[64];
+  size_t count = 0;
+  for (const char c : shortest.substr(0, mark)) {
+    if (c != '.') digits[count++] = c;
+  }
+  const std::string_view significant(digits, count);
+  if (exponent >= kLowestPositionalExponent && exponent <= kHighestPositionalExponent) {
+    AppendPositional(text, significant, exponent);
+  } else {
+    AppendScientific(text, significant, exponent);
+  }
+}
+
+constexpr char kHexDigits[] = "0123456789abcdef";
+
+void AppendCodeUnit(std::string& text, uint32_t unit) {
+  const char escape[] = {'\\',
+                         'u',
+                         kHexDigits[unit >> 12 & 15],
+                         kHexDigits[unit >> 8 & 15],
+                         kHexDigits[unit >> 4 & 15],
+                         kHexDigits[unit & 15]};
+  text.append(escape, sizeof(escape));
+}
+
+void AppendCodePoint(std::string& text, uint32_t code_point) {
+  if (code_point < 0x10000) {
+    AppendCodeUnit(text, code_point);
+    return;
+  }
+  AppendCodeUnit(text, 0xd800 + ((code_point - 0x10000) >> 10));
+  AppendCodeUnit(text, 0xdc00 + ((code_point - 0x10000) & 0x3ff));
+}
+
+void AppendAscii(std::string& text, char c) {
+  switch (c) {
+    case '"':
+      text += "\\\"";
+      return;
+    case '\\':
+      text += "\\\\";
+      return;
+    case '\b':
+      text += "\\b";
+      return;
+    case '\f':
+      text += "\\f";
+      return;
+    case '\n':
+      text += "\\n";
+      return;
+    case '\r':
+      text += "\\r";
+      return;
+    case '\t':
+      text += "\\t";
+      return;
+  }
+  if (static_cast<unsigned char>(c) < 0x20) {
+    AppendCodeUnit(text, static_cast<unsigned char>(c));
+  } else {
+    text += c;
+  }
+}
+
+struct Decoded {
+  uint32_t code_point;
+  size_t length;  // 0 if the bytes are not well-formed UTF-8
+};
+
+// The first character of `bytes`, which begins with a byte beyond ASCII. Well-formed as in table
+// 3-7 of the Unicode standard: no overlong forms, no surrogates, nothing above U+10FFFF.
+Decoded DecodeUtf8(std::string_view bytes) {
+  const auto byte = [&](size_t i) -> uint32_t { return static_cast<unsigned char>(bytes[i]); };
+  const uint32_t lead = byte(0);
+  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
+  if (length == 0 || bytes.size() < length) return {0, 0};
+  uint32_t code_point = lead & (0xff >> (length + 1));
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {0, 0};
+    code_point = code_point << 6 | (byte(i) & 0x3f);
+  }
+  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code_point >= 0xd800 && code_point < 0xe000;
+  if (code_point < kLeast[length] || surrogate || code_point > 0x10ffff) return {0, 0};
+  return {code_point, length};
+}
+
+bool StandsForItself(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+}  // namespace
+
+void AppendFloat(std::string& text, float value) { AppendAnyFloat(text, value); }
+void AppendFloat(std::string& text, double value) { AppendAnyFloat(text, value); }
+void AppendFloat(std::string& text, long double value) { AppendAnyFloat(text, value); }
+
+void AppendString(std::string& text, std::string_view value) {
+  text += '"';
+  size_t done = 0;
+  while (done < value.size()) {
+    size_t plain = done;
+    while (plain < value.size() && StandsForItself(value[plain])) ++plain;
+    text += value.substr(done, plain - done);
+    done = plain;
+    if (done == value.size()) break;
+    if (static_cast<unsigned char>(value[done]) < 0x80) {
+      AppendAscii(text, value[done++]);
+      continue;
+    }
+    const Decoded decoded = DecodeUtf8(value.substr(done));
+    if (decoded.length > 0) {
+      AppendCodePoint(text, decoded.code_point);
+      done += decoded.length;
+    } else {
+      AppendCodeUnit(text, 0xdc00 + static_cast<unsigned char>(value[done++]));
+    }
+  }
+  text += '"';
+}
+
+}  // namespace permacache::key
