@@ -1,0 +1,184 @@
+// The two ends of cereal that give and take permacache's bytes: FORMAT.md specifies them.
+//
+// cereal knows how containers and users' own serialize functions fall into parts; these archives
+// write the parts, little end first and of fixed width, into a string instead of a stream, and
+// read them back without ever reading or allocating beyond what is there.
+//
+// An object belongs to one thread at a time.
+#ifndef PERMACACHE_CODEC_ARCHIVE_H_
+#define PERMACACHE_CODEC_ARCHIVE_H_
+
+#include <algorithm>
+#include <bit>
+#include <cereal/cereal.hpp>
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+namespace permacache::codec {
+
+// Numbers that have the same bytes everywhere once their order is fixed.
+template <class T>
+concept PortableNumber =
+    std::is_arithmetic_v<T> && !std::same_as<T, bool> && !std::same_as<T, long double>;
+
+// Copies `size` bytes that hold numbers of `width` bytes each, between the order of this machine
+// and little end first.
+inline void CopyLittleEndian(char* to, const char* from, size_t size, size_t width,
+                             std::endian order = std::endian::native) {
+  if (order == std::endian::little || width == 1) {
+    if (size > 0) std::memcpy(to, from, size);
+    return;
+  }
+  for (size_t i = 0; i < size; i += width) std::reverse_copy(from + i, from + i + width, to + i);
+}
+
+class Encoder : public cereal::OutputArchive<Encoder> {
+ public:
+  // Appends to `*bytes`, which must outlive the encoder.
+  explicit Encoder(std::string* bytes) : OutputArchive(this), bytes_(bytes) {}
+
+  template <PortableNumber T>
+  void PutNumber(T number) {
+    PutNumbers(&number, sizeof(T), sizeof(T));
+  }
+
+  // `size` is in bytes, as is the `width` of one number.
+  void PutNumbers(const void* numbers, size_t size, size_t width) {
+    const size_t begin = bytes_->size();
+    bytes_->resize(begin + size);
+    CopyLittleEndian(bytes_->data() + begin, static_cast<const char*>(numbers), size, width);
+  }
+
+ private:
+  std::string* bytes_;
+};
+
+// Throws cereal::Exception when the bytes cannot be what was asked for.
+class Decoder : public cereal::InputArchive<Decoder> {
+ public:
+  // The bytes must outlive the decoder.
+  explicit Decoder(std::string_view bytes) : InputArchive(this), rest_(bytes) {}
+
+  template <PortableNumber T>
+  T TakeNumber() {
+    T number;
+    TakeNumbers(&number, sizeof(T), sizeof(T));
+    return number;
+  }
+
+  void TakeNumbers(void* numbers, size_t size, size_t width) {
+    if (size > rest_.size()) throw cereal::Exception("the value ends before its last field");
+    CopyLittleEndian(static_cast<char*>(numbers), rest_.data(), size, width);
+    rest_.remove_prefix(size);
+  }
+
+  // The length of a container. No element is shorter than a byte, so a length beyond the rest
+  // is a lie; believing it would allocate what it asks for.
+  uint64_t TakeLength() {
+    const uint64_t length = TakeNumber<uint64_t>();
+    if (length > rest_.size()) throw cereal::Exception("a length reaches beyond the value");
+    return length;
+  }
+
+  bool AtEnd() const { return rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+};
+
+}  // namespace permacache::codec
+
+CEREAL_SETUP_ARCHIVE_TRAITS(permacache::codec::Decoder, permacache::codec::Encoder)
+
+namespace permacache::codec {
+
+// The functions that cereal finds for the parts, by their archive's namespace.
+
+template <PortableNumber T>
+void CEREAL_SAVE_FUNCTION_NAME(Encoder& encoder, const T& number) {
+  encoder.PutNumber(number);
+}
+
+template <PortableNumber T>
+void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, T& number) {
+  number = decoder.TakeNumber<T>();
+}
+
+template <std::same_as<bool> T>
+void CEREAL_SAVE_FUNCTION_NAME(Encoder& encoder, const T& value) {
+  encoder.PutNumber<uint8_t>(value ? 1 : 0);
+}
+
+template <std::same_as<bool> T>
+void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, T& value) {
+  const uint8_t byte = decoder.TakeNumber<uint8_t>();
+  if (byte > 1) throw cereal::Exception("a boolean is neither 0 nor 1");
+  value = byte == 1;
+}
+
+// long double has another width on each machine, but the same decimal text.
+template <std::same_as<long double> T>
+void CEREAL_SAVE_FUNCTION_NAME(Encoder& encoder, const T& number) {
+  char text[64];
+  const auto [end, error] = std::to_chars(text, text + sizeof(text), number);
+  encoder.PutNumber<uint8_t>(static_cast<uint8_t>(end - text));
+  encoder.PutNumbers(text, end - text, 1);
+}
+
+template <std::same_as<long double> T>
+void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, T& number) {
+  char text[std::numeric_limits<uint8_t>::max()];
+  const uint8_t length = decoder.TakeNumber<uint8_t>();
+  decoder.TakeNumbers(text, length, 1);
+  const auto [end, error] = std::from_chars(text, text + length, number);
+  if (error != std::errc() || end != text + length) {
+    throw cereal::Exception("a number is not one");
+  }
+}
+
+// What cereal hands over in bulk: a vector or array of numbers, the characters of a string.
+template <class T>
+using BulkNumber = std::remove_cv_t<std::remove_pointer_t<std::remove_reference_t<T>>>;
+
+template <class T>
+requires PortableNumber<BulkNumber<T>>
+void CEREAL_SAVE_FUNCTION_NAME(Encoder& encoder, const cereal::BinaryData<T>& numbers) {
+  encoder.PutNumbers(numbers.data, numbers.size, sizeof(BulkNumber<T>));
+}
+
+template <class T>
+requires PortableNumber<BulkNumber<T>>
+void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, cereal::BinaryData<T>& numbers) {
+  decoder.TakeNumbers(numbers.data, numbers.size, sizeof(BulkNumber<T>));
+}
+
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(Encoder& encoder, const cereal::SizeTag<T>& length) {
+  encoder.PutNumber(static_cast<uint64_t>(length.size));
+}
+
+template <class T>
+void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, cereal::SizeTag<T>& length) {
+  length.size = static_cast<std::remove_reference_t<T>>(decoder.TakeLength());
+}
+
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(Encoder& encoder, const cereal::NameValuePair<T>& member) {
+  encoder(member.value);
+}
+
+template <class T>
+void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, cereal::NameValuePair<T>& member) {
+  decoder(member.value);
+}
+
+}  // namespace permacache::codec
+
+#endif  // PERMACACHE_CODEC_ARCHIVE_H_
