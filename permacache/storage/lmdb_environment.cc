@@ -1,0 +1,370 @@
+#include "permacache/storage/lmdb_environment.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "permacache/storage/lmdb_check.h"
+
+namespace permacache::storage {
+namespace {
+
+constexpr size_t kLeastMapSize = size_t{1} << 20;
+constexpr unsigned kMaxReaders = 1024;
+constexpr unsigned kMaxGenerations = 128;
+constexpr mode_t kDirectoryMode = 0700;
+constexpr mdb_mode_t kFileMode = 0600;
+
+// A file that another process is creating at this moment looks damaged for as long.
+constexpr int kChecksBeforeDamaged = 10;
+constexpr auto kPauseBetweenChecks = std::chrono::milliseconds(5);
+
+// From 0.9.26 to 0.9.31 mdb_env_close destroys the mutexes that other processes use.
+bool IsClosingSafe() {
+  int major, minor, patch;
+  mdb_version(&major, &minor, &patch);
+  const auto version = std::tuple(major, minor, patch);
+  return version < std::tuple(0, 9, 26) || version > std::tuple(0, 9, 31);
+}
+
+absl::Status MakeDirectory(const std::filesystem::path& directory) {
+  std::filesystem::path made;
+  for (const std::filesystem::path& part : directory) {
+    made /= part;
+    if (mkdir(made.c_str(), kDirectoryMode) == 0 || errno == EEXIST) continue;
+    // Above the cache there may be folders that exist but may not be written or even seen.
+    const int error = errno;
+    struct stat info;
+    if (stat(made.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) continue;
+    return absl::ErrnoToStatus(error, absl::StrCat("cannot make the directory ", made.string()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMetaPagesPatiently(const std::filesystem::path& file) {
+  absl::Status status;
+  for (int i = 0; i < kChecksBeforeDamaged; ++i) {
+    status = CheckMetaPages(file);
+    if (!absl::IsDataLoss(status)) break;
+    std::this_thread::sleep_for(kPauseBetweenChecks);
+  }
+  return status;
+}
+
+absl::Status Annotate(const absl::Status& status, const std::filesystem::path& path) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(path.string(), ": ", status.message()));
+}
+
+}  // namespace
+
+// The environments that this process has open, by device and inode of their directory.
+class LmdbRegistry {
+ public:
+  // Never destroyed: programs use caches until their very end.
+  static LmdbRegistry& Get() {
+    static LmdbRegistry* const registry = new LmdbRegistry;
+    return *registry;
+  }
+
+  absl::StatusOr<LmdbEnvironment*> Acquire(const LmdbOptions& options) {
+    std::lock_guard lock(mutex_);
+    if (absl::Status status = MakeDirectory(options.directory); !status.ok()) return status;
+    struct stat info;
+    if (stat(options.directory.c_str(), &info) != 0) {
+      return absl::ErrnoToStatus(errno, absl::StrCat("cannot use ", options.directory.string()));
+    }
+    LmdbEnvironment*& environment = environments_[{info.st_dev, info.st_ino}];
+    // Somebody may have deleted the cache; a new folder may even have got the same inode.
+    if (environment != nullptr && environment->IsFileReplaced()) environment = nullptr;
+    if (environment == nullptr) {
+      absl::StatusOr<LmdbEnvironment*> opened = LmdbEnvironment::Open(options);
+      if (!opened.ok()) {
+        environments_.erase({info.st_dev, info.st_ino});
+        return opened.status();
+      }
+      environment = *opened;
+    }
+    ++environment->shares_;
+    return environment;
+  }
+
+  void Release(LmdbEnvironment* environment) {
+    std::lock_guard lock(mutex_);
+    if (--environment->shares_ > 0 || !IsClosingSafe()) return;
+    std::erase_if(environments_, [&](const auto& entry) { return entry.second == environment; });
+    delete environment;
+  }
+
+  uint64_t fork_count() const { return fork_count_.load(std::memory_order_acquire); }
+
+ private:
+  LmdbRegistry() {
+    pthread_atfork([] { Get().mutex_.lock(); }, [] { Get().mutex_.unlock(); },
+                   [] { Get().ForgetInherited(); });
+  }
+
+  // The parent's environments are of no use to a child, which must not even close them.
+  void ForgetInherited() {
+    environments_.clear();
+    fork_count_.fetch_add(1, std::memory_order_release);
+    mutex_.unlock();
+  }
+
+  std::mutex mutex_;
+  std::map<std::pair<dev_t, ino_t>, LmdbEnvironment*> environments_;
+  std::atomic<uint64_t> fork_count_ = 0;
+};
+
+uint64_t ForkCount() { return LmdbRegistry::Get().fork_count(); }
+
+void LmdbEnvironment::Release::operator()(LmdbEnvironment* environment) const {
+  LmdbRegistry::Get().Release(environment);
+}
+
+absl::StatusOr<LmdbEnvironment::Share> LmdbEnvironment::Acquire(const LmdbOptions& options) {
+  absl::StatusOr<LmdbEnvironment*> environment = LmdbRegistry::Get().Acquire(options);
+  if (!environment.ok()) return environment.status();
+  return Share(*environment);
+}
+
+LmdbEnvironment::LmdbEnvironment(const LmdbOptions& options, bool read_only)
+    : options_(options), read_only_(read_only) {}
+
+LmdbEnvironment::~LmdbEnvironment() {
+  for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
+  if (env_ != nullptr) mdb_env_close(env_);
+}
+
+absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& options) {
+  const std::filesystem::path file = options.directory / "data.mdb";
+  absl::Status status = Annotate(CheckMetaPagesPatiently(file), file);
+  for (const bool read_only : {false, true}) {
+    if (!status.ok() && !absl::IsPermissionDenied(status)) return status;
+    LmdbEnvironment* environment = new LmdbEnvironment(options, read_only);
+    absl::Cleanup destroy = [&] { delete environment; };
+    size_t map_size = options.map_size;
+    do {
+      status = environment->OpenFile(map_size);
+      map_size /= 2;
+    } while (absl::IsResourceExhausted(status) && map_size >= kLeastMapSize);
+    if (status.ok()) status = environment->CheckFile();
+    if (status.ok()) {
+      std::move(destroy).Cancel();
+      return environment;
+    }
+  }
+  return status;
+}
+
+absl::Status LmdbEnvironment::OpenFile(size_t map_size) {
+  if (int error = mdb_env_create(&env_); error != 0) return ToStatus(error, "create");
+  absl::Cleanup close = [&] {
+    mdb_env_close(env_);
+    env_ = nullptr;
+  };
+  mdb_env_set_maxreaders(env_, kMaxReaders);
+  mdb_env_set_maxdbs(env_, kMaxGenerations);
+  if (int error = mdb_env_set_mapsize(env_, map_size); error != 0) return ToStatus(error, "map");
+  const unsigned flags = MDB_NOTLS | (read_only_ ? MDB_RDONLY : 0);
+  const int error = mdb_env_open(env_, options_.directory.c_str(), flags, kFileMode);
+  if (error != 0) return ToStatus(error, "open");
+  int dead = 0;
+  mdb_reader_check(env_, &dead);
+  std::move(close).Cancel();
+  return absl::OkStatus();
+}
+
+absl::Status LmdbEnvironment::CheckFile() {
+  mdb_filehandle_t file;
+  mdb_env_get_fd(env_, &file);
+  absl::Status checked;
+  for (int i = 0; i < kChecksBeforeDamaged; ++i) {
+    absl::Status status = Read([&](MDB_txn* txn) {
+      checked = CheckPages(file, mdb_txn_id(txn));
+      return 0;
+    });
+    if (!status.ok()) return status;
+    if (checked.ok()) break;
+  }
+  return Annotate(checked, options_.directory / "data.mdb");
+}
+
+absl::Status LmdbEnvironment::Read(absl::FunctionRef<int(MDB_txn*)> body) {
+  bool cleared_readers = false;
+  for (;;) {
+    const int error = TryRead(body);
+    if (error == MDB_MAP_RESIZED) {
+      if (absl::Status status = AdoptMap(); !status.ok()) return status;
+    } else if (error == MDB_READERS_FULL && !cleared_readers) {
+      int dead = 0;
+      mdb_reader_check(env_, &dead);
+      cleared_readers = true;
+    } else {
+      return ToStatus(error, "read");
+    }
+  }
+}
+
+int LmdbEnvironment::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
+  const auto gate = EnterTransaction();
+  MDB_txn* txn = nullptr;
+  if (int error = TakeReader(&txn); error != 0) return error;
+  const absl::Cleanup give_back = [&] {
+    mdb_txn_reset(txn);
+    std::lock_guard lock(readers_mutex_);
+    readers_.push_back(txn);
+  };
+  return body(txn);
+}
+
+int LmdbEnvironment::TakeReader(MDB_txn** txn) {
+  {
+    std::lock_guard lock(readers_mutex_);
+    if (!readers_.empty()) {
+      *txn = readers_.back();
+      readers_.pop_back();
+    }
+  }
+  if (*txn == nullptr) return mdb_txn_begin(env_, nullptr, MDB_RDONLY, txn);
+  const int error = mdb_txn_renew(*txn);
+  if (error != 0) mdb_txn_abort(*txn);
+  return error;
+}
+
+absl::Status LmdbEnvironment::Write(absl::FunctionRef<int(MDB_txn*)> body) {
+  if (read_only_) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(options_.directory.string(), ": the cache can be read but not written"));
+  }
+  for (;;) {
+    const size_t map_size = MapSize();
+    const int error = TryWrite(body);
+    absl::Status status;
+    if (error == MDB_MAP_FULL) {
+      status = GrowMap(map_size);
+    } else if (error == MDB_MAP_RESIZED) {
+      status = AdoptMap();
+    } else {
+      return ToStatus(error, "write");
+    }
+    if (!status.ok()) return status;
+  }
+}
+
+int LmdbEnvironment::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
+  const auto gate = EnterTransaction();
+  MDB_txn* txn = nullptr;
+  if (int error = mdb_txn_begin(env_, nullptr, 0, &txn); error != 0) return error;
+  absl::Cleanup abort = [&] { mdb_txn_abort(txn); };
+  if (int error = body(txn); error != 0) return error;
+  std::move(abort).Cancel();
+  return mdb_txn_commit(txn);
+}
+
+std::shared_lock<std::shared_mutex> LmdbEnvironment::EnterTransaction() {
+  if (resizing_.load(std::memory_order_acquire)) std::lock_guard wait(turnstile_);
+  return std::shared_lock(gate_);
+}
+
+size_t LmdbEnvironment::MapSize() {
+  const auto gate = EnterTransaction();
+  MDB_envinfo info;
+  mdb_env_info(env_, &info);
+  return info.me_mapsize;
+}
+
+absl::Status LmdbEnvironment::GrowMap(size_t full_size) {
+  if (MapSize() > full_size) return absl::OkStatus();  // another thread was faster
+  return SetMapSize(2 * full_size);
+}
+
+// Another process has grown the map; 0 takes over its size.
+absl::Status LmdbEnvironment::AdoptMap() { return SetMapSize(0); }
+
+absl::Status LmdbEnvironment::SetMapSize(size_t size) {
+  std::lock_guard turn(turnstile_);
+  resizing_.store(true, std::memory_order_release);
+  std::unique_lock gate(gate_);
+  resizing_.store(false, std::memory_order_release);
+  return ToStatus(mdb_env_set_mapsize(env_, size), "grow the map of");
+}
+
+absl::StatusOr<MDB_dbi> LmdbEnvironment::OpenGeneration(uint32_t version) {
+  // LMDB wants handles to be opened by one transaction at a time.
+  std::lock_guard lock(generations_mutex_);
+  if (const auto found = generations_.find(version); found != generations_.end()) {
+    return found->second;
+  }
+  const std::string name = std::to_string(version);
+  MDB_dbi database = 0;
+  absl::Status status;
+  if (read_only_) {
+    // A handle outlives the transaction that opened it only if that commits.
+    const auto gate = EnterTransaction();
+    MDB_txn* txn = nullptr;
+    int error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    if (error == 0) {
+      error = mdb_dbi_open(txn, name.c_str(), 0, &database);
+      if (error == 0) {
+        error = mdb_txn_commit(txn);
+      } else {
+        mdb_txn_abort(txn);
+      }
+    }
+    if (error == MDB_NOTFOUND) return absl::NotFoundError("no entries of this version");
+    status = ToStatus(error, "read");
+  } else {
+    status =
+        Write([&](MDB_txn* txn) { return mdb_dbi_open(txn, name.c_str(), MDB_CREATE, &database); });
+  }
+  if (!status.ok()) return status;
+  generations_[version] = database;
+  return database;
+}
+
+bool LmdbEnvironment::IsFileReplaced() const {
+  mdb_filehandle_t file;
+  mdb_env_get_fd(env_, &file);
+  struct stat opened, present;
+  if (fstat(file, &opened) != 0) return true;
+  if (stat((options_.directory / "data.mdb").c_str(), &present) != 0) return true;
+  return opened.st_dev != present.st_dev || opened.st_ino != present.st_ino;
+}
+
+absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
+  if (error == 0) return absl::OkStatus();
+  const std::string message = absl::StrCat(options_.directory.string(), ": cannot ", doing,
+                                           " the LMDB environment: ", mdb_strerror(error));
+  switch (error) {
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_INCOMPATIBLE:
+    case MDB_VERSION_MISMATCH:
+      return absl::DataLossError(message);
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+    case MDB_READERS_FULL:
+    case MDB_DBS_FULL:
+    case ENOMEM:
+      return absl::ResourceExhaustedError(message);
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    default:
+      return error > 0
+                 ? absl::ErrnoToStatus(error, absl::StrCat(options_.directory.string(), ": cannot ",
+                                                           doing, " the LMDB environment"))
+                 : absl::InternalError(message);
+  }
+}
+
+}  // namespace permacache::storage

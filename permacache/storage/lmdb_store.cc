@@ -1,0 +1,158 @@
+#include "permacache/storage/lmdb_store.h"
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "permacache/storage/envelope.h"
+#include "xxhash.h"
+
+namespace permacache::storage {
+namespace {
+
+// A commit of 2 GiB or more fails in LMDB.
+constexpr size_t kLargestRecord = (size_t{1} << 31) - (size_t{1} << 20);
+
+// XXH3's 128 bits in their canonical form, the big end first. A collision costs a miss, as the
+// envelope holds the key's text.
+class Index {
+ public:
+  explicit Index(std::string_view key) {
+    XXH128_canonicalFromHash(&digest_, XXH3_128bits(key.data(), key.size()));
+  }
+
+  MDB_val* val() {
+    val_ = {sizeof(digest_.digest), digest_.digest};
+    return &val_;
+  }
+
+ private:
+  XXH128_canonical_t digest_;
+  MDB_val val_;
+};
+
+std::string_view ToView(const MDB_val& val) {
+  return {static_cast<const char*>(val.mv_data), val.mv_size};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LmdbStore>> LmdbStore::Open(const LmdbStoreOptions& options) {
+  std::unique_ptr<LmdbStore> store(new LmdbStore(options));
+  absl::StatusOr<std::unique_ptr<Opened>> opened = store->OpenHere();
+  if (!opened.ok()) return opened.status();
+  store->opened_ = opened->release();
+  return store;
+}
+
+LmdbStore::~LmdbStore() {
+  Opened* opened = opened_.load(std::memory_order_acquire);
+  if (opened != nullptr && opened->fork_count == ForkCount()) delete opened;
+}
+
+absl::StatusOr<std::unique_ptr<LmdbStore::Opened>> LmdbStore::OpenHere() const {
+  const uint64_t fork_count = ForkCount();
+  absl::StatusOr<LmdbEnvironment::Share> environment =
+      LmdbEnvironment::Acquire(options_.environment);
+  if (!environment.ok()) return environment.status();
+  absl::StatusOr<MDB_dbi> database = (*environment)->OpenGeneration(options_.version);
+  if (!database.ok() && !absl::IsNotFound(database.status())) return database.status();
+  return std::make_unique<Opened>(
+      Opened{fork_count, *std::move(environment), database.value_or(0), database.ok()});
+}
+
+absl::StatusOr<LmdbStore::Opened*> LmdbStore::Here() {
+  Opened* opened = opened_.load(std::memory_order_acquire);
+  if (opened->fork_count == ForkCount()) return opened;
+  // Several threads of a child may come here at once. A mutex would not do: a thread of the parent
+  // may have held it during the fork.
+  absl::StatusOr<std::unique_ptr<Opened>> fresh = OpenHere();
+  if (!fresh.ok()) return fresh.status();
+  if (opened_.compare_exchange_strong(opened, fresh->get(), std::memory_order_acq_rel)) {
+    return fresh->release();
+  }
+  return opened;
+}
+
+absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
+                                    absl::FunctionRef<void(const Record&)> visit) {
+  absl::StatusOr<Opened*> here = Here();
+  if (!here.ok()) return here.status();
+  if (!(*here)->exists) return false;
+  Index index(key);
+  absl::StatusOr<bool> found = false;
+  absl::Status status = (*here)->environment->Read([&](MDB_txn* txn) {
+    MDB_val bytes;
+    const int error = mdb_get(txn, (*here)->database, index.val(), &bytes);
+    if (error == 0) found = OpenEnvelope(ToView(bytes), key, visit);
+    return error == MDB_NOTFOUND ? 0 : error;
+  });
+  if (!status.ok()) return status;
+  if (!found.ok()) {
+    return absl::Status(found.status().code(), absl::StrCat(options_.environment.directory.string(),
+                                                            ": ", found.status().message()));
+  }
+  return found;
+}
+
+absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
+  absl::StatusOr<Opened*> here = Here();
+  if (!here.ok()) return here.status();
+  if (key.size() + record.value.size() > kLargestRecord) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        options_.environment.directory.string(), ": a record of ", key.size() + record.value.size(),
+        " bytes is too large for this store, which "
+        "takes up to ",
+        kLargestRecord));
+  }
+  std::string envelope = SealEnvelope(key, record, options_.compression);
+  Index index(key);
+  return (*here)->environment->Write([&](MDB_txn* txn) {
+    MDB_val bytes{envelope.size(), envelope.data()};
+    return mdb_put(txn, (*here)->database, index.val(), &bytes, 0);
+  });
+}
+
+absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
+  absl::StatusOr<Opened*> here = Here();
+  if (!here.ok()) return here.status();
+  if (!(*here)->exists) return false;
+  Index index(key);
+  bool erased = false;
+  absl::Status status = (*here)->environment->Write([&](MDB_txn* txn) {
+    erased = false;
+    MDB_val bytes;
+    int error = mdb_get(txn, (*here)->database, index.val(), &bytes);
+    if (error == MDB_NOTFOUND) return 0;
+    if (error != 0) return error;
+    // What cannot be read is as good as erased; only another key's record stays.
+    const absl::StatusOr<bool> same = OpenEnvelope(ToView(bytes), key, [](const Record&) {});
+    if (same.ok() && !*same) return 0;
+    erased = true;
+    return mdb_del(txn, (*here)->database, index.val(), nullptr);
+  });
+  if (!status.ok()) return status;
+  return erased;
+}
+
+absl::Status LmdbStore::Clear() {
+  absl::StatusOr<Opened*> here = Here();
+  if (!here.ok()) return here.status();
+  return (*here)->environment->Write(
+      [&](MDB_txn* txn) { return mdb_drop(txn, (*here)->database, 0); });
+}
+
+absl::StatusOr<int64_t> LmdbStore::Size() {
+  absl::StatusOr<Opened*> here = Here();
+  if (!here.ok()) return here.status();
+  if (!(*here)->exists) return 0;
+  MDB_stat stat{};
+  absl::Status status = (*here)->environment->Read(
+      [&](MDB_txn* txn) { return mdb_stat(txn, (*here)->database, &stat); });
+  if (!status.ok()) return status;
+  return static_cast<int64_t>(stat.ms_entries);
+}
+
+}  // namespace permacache::storage

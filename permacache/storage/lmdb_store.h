@@ -1,0 +1,60 @@
+// The store on disk: one version of one function in an LMDB environment.
+//
+// The index is a digest of the key's text, the record an envelope that holds the text itself;
+// FORMAT.md beside this file describes both. Records are durable when Put returns. An object may
+// be used on both sides of a fork.
+#ifndef PERMACACHE_STORAGE_LMDB_STORE_H_
+#define PERMACACHE_STORAGE_LMDB_STORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "permacache/storage/lmdb_environment.h"
+#include "permacache/storage/store.h"
+
+namespace permacache::storage {
+
+struct LmdbStoreOptions {
+  LmdbOptions environment;
+  uint32_t version = 0;  // entries of different versions do not see each other
+  Compression compression = Compression::kNone;  // of records to be written; any can be read
+};
+
+class LmdbStore : public Store {
+ public:
+  // Fails if the directory cannot be used or the data file is damaged; makes both if they do not
+  // exist.
+  static absl::StatusOr<std::unique_ptr<LmdbStore>> Open(const LmdbStoreOptions& options);
+
+  ~LmdbStore() override;
+
+  absl::StatusOr<bool> Get(std::string_view key,
+                           absl::FunctionRef<void(const Record&)> visit) override;
+  absl::Status Put(std::string_view key, const Record& record) override;
+  absl::StatusOr<bool> Erase(std::string_view key) override;
+  absl::Status Clear() override;
+  absl::StatusOr<int64_t> Size() override;
+
+ private:
+  // What belongs to one process. A forked child makes its own and leaves the inherited one be.
+  struct Opened {
+    uint64_t fork_count;
+    LmdbEnvironment::Share environment;
+    MDB_dbi database;
+    bool exists;  // false for a version that a read-only cache does not have
+  };
+
+  explicit LmdbStore(const LmdbStoreOptions& options) : options_(options) {}
+
+  absl::StatusOr<std::unique_ptr<Opened>> OpenHere() const;
+  absl::StatusOr<Opened*> Here();
+
+  const LmdbStoreOptions options_;
+  std::atomic<Opened*> opened_ = nullptr;
+};
+
+}  // namespace permacache::storage
+
+#endif  // PERMACACHE_STORAGE_LMDB_STORE_H_

@@ -1,0 +1,71 @@
+// The interface of a store: the results of one function, by the text of their keys.
+//
+// A store knows keys and values as bytes and nothing of C++ types. The tests in
+// permacache/testing/store_conformance.h say what each implementation must do.
+//
+// Thread safety: every method may be called from any thread. A persistent store may be shared by
+// any number of processes.
+//
+// Errors, where a method returns a status:
+//   kDataLoss            a record, or the whole file, is damaged; nothing of it was returned
+//   kUnimplemented       it was written by a newer version of this library
+//   kResourceExhausted   the disk is full, or the value too large for this store
+//   kPermissionDenied    the directory cannot be written (or read)
+//   others               what the operating system said, with the path
+// After an error the store is as it was before the call.
+#ifndef PERMACACHE_STORAGE_STORE_H_
+#define PERMACACHE_STORAGE_STORE_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace permacache::storage {
+
+enum class Compression : uint8_t {
+  kNone = 0,
+  kZstd = 1,  // zstd, level 3; a value that does not get smaller is stored as it is
+};
+
+using TimePoint = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
+
+// A stored result. The value belongs to whoever made the record.
+struct Record {
+  std::string_view value;
+  TimePoint created = {};
+  std::chrono::nanoseconds compute_time = {};  // what it cost, thus what a hit saves
+};
+
+class Store {
+ public:
+  Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  virtual ~Store() = default;
+
+  // Calls visit(record) once if there is an entry of exactly this key, and returns whether there
+  // is. The record's value is valid only during that call, which must be short and must not call
+  // this store again.
+  virtual absl::StatusOr<bool> Get(std::string_view key,
+                                   absl::FunctionRef<void(const Record&)> visit) = 0;
+
+  // Stores a record in place of an earlier one. When it returns OK, every later Get of any process
+  // finds it, also after a crash or a loss of power where the store is persistent.
+  virtual absl::Status Put(std::string_view key, const Record& record) = 0;
+
+  // Removes the entry; returns whether there was one.
+  virtual absl::StatusOr<bool> Erase(std::string_view key) = 0;
+
+  virtual absl::Status Clear() = 0;
+
+  // The number of entries.
+  virtual absl::StatusOr<int64_t> Size() = 0;
+};
+
+}  // namespace permacache::storage
+
+#endif  // PERMACACHE_STORAGE_STORE_H_
