@@ -1,0 +1,42 @@
+// A directory of caches, one per function, as far as it knows no C++ types.
+#ifndef PERMACACHE_MEMOIZE_CACHE_H_
+#define PERMACACHE_MEMOIZE_CACHE_H_
+
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "permacache/memoize/function_cache.h"
+#include "permacache/memoize/options.h"
+
+namespace permacache {
+
+// A cheap handle: copies are the same cache. Every method may be called from any thread. Any number
+// of objects and processes may use one directory.
+class Cache {
+ public:
+  // Throws Error if no directory is given and there is no default. Touches no disk.
+  explicit Cache(CacheOptions options = {});
+
+  // A function whose results are kept in this cache; see permacache::Memoize.
+  template <class Callable, class... Descriptions>
+  [[nodiscard]] auto Memoize(FunctionOptions options, Callable&& callable,
+                             Descriptions&&... parameters) const;
+  template <class Callable, class... Descriptions>
+  [[nodiscard]] auto Memoize(std::string_view name, Callable&& callable,
+                             Descriptions&&... parameters) const;
+
+  // Where this cache lies: an absolute path. Empty for one in memory.
+  const std::filesystem::path& directory() const;
+
+ private:
+  struct Shared;
+
+  std::unique_ptr<memoize::FunctionCache> OpenFunction(FunctionOptions options) const;
+
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace permacache
+
+#endif  // PERMACACHE_MEMOIZE_CACHE_H_

@@ -1,0 +1,17 @@
+// The exceptions of this library.
+#ifndef PERMACACHE_MEMOIZE_ERROR_H_
+#define PERMACACHE_MEMOIZE_ERROR_H_
+
+#include <stdexcept>
+
+namespace permacache {
+
+// A cache cannot be used as asked. what() says what is wrong, where, and what to do.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace permacache
+
+#endif  // PERMACACHE_MEMOIZE_ERROR_H_

@@ -1,0 +1,137 @@
+#include "permacache/memoize/function_cache.h"
+
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "permacache/memoize/error.h"
+
+namespace permacache::memoize {
+namespace {
+
+using std::chrono::steady_clock;
+
+// A store that could not be opened may be damaged, which takes time to find out again.
+constexpr auto kPauseBetweenAttempts = std::chrono::seconds(1);
+
+void ReportOnStderr(const Failure& failure) {
+  const std::string line =
+      absl::StrCat("permacache: ", failure.function, ": ", failure.status.ToString(),
+                   "\npermacache: results are computed where the cache cannot give or take them; "
+                   "this kind of failure is reported once\n");
+  std::fputs(line.c_str(), stderr);
+}
+
+void ThrowUnlessOk(const absl::Status& status, std::string_view name, std::string_view doing) {
+  if (status.ok()) return;
+  throw Error(absl::StrCat("permacache: cannot ", std::string(doing), " ", std::string(name), ": ",
+                           status.ToString()));
+}
+
+}  // namespace
+
+FunctionCache::FunctionCache(std::string name, OpenStore open, FailureHandler on_failure)
+    : name_(std::move(name)),
+      open_(std::move(open)),
+      on_failure_(on_failure ? std::move(on_failure) : ReportOnStderr) {}
+
+FunctionCache::~FunctionCache() { delete store_.load(std::memory_order_acquire); }
+
+absl::StatusOr<storage::Store*> FunctionCache::store() {
+  std::shared_ptr<storage::Store>* opened = store_.load(std::memory_order_acquire);
+  if (opened != nullptr) return opened->get();
+
+  const steady_clock::time_point now = steady_clock::now();
+  const absl::StatusCode last = last_open_.load(std::memory_order_relaxed);
+  if (last != absl::StatusCode::kOk &&
+      now.time_since_epoch().count() < next_attempt_.load(std::memory_order_relaxed)) {
+    return absl::Status(last, "the cache could not be opened a moment ago");
+  }
+  absl::StatusOr<std::shared_ptr<storage::Store>> store = open_();
+  if (!store.ok()) {
+    next_attempt_.store((now + kPauseBetweenAttempts).time_since_epoch().count(),
+                        std::memory_order_relaxed);
+    last_open_.store(store.status().code(), std::memory_order_relaxed);
+    return store.status();
+  }
+  auto mine = std::make_unique<std::shared_ptr<storage::Store>>(*std::move(store));
+  if (store_.compare_exchange_strong(opened, mine.get(), std::memory_order_acq_rel)) {
+    return mine.release()->get();
+  }
+  return opened->get();
+}
+
+bool FunctionCache::Get(std::string_view key,
+                        absl::FunctionRef<absl::Status(std::string_view value)> decode) {
+  absl::StatusOr<storage::Store*> store = this->store();
+  if (!store.ok()) {
+    Report(store.status());
+    return false;
+  }
+  absl::Status decoded;
+  const absl::StatusOr<bool> found =
+      (*store)->Get(key, [&](const storage::Record& record) { decoded = decode(record.value); });
+  if (!found.ok()) {
+    Report(found.status());
+    return false;
+  }
+  if (!decoded.ok() && !absl::IsFailedPrecondition(decoded)) Report(decoded);
+  return *found && decoded.ok();
+}
+
+void FunctionCache::Put(std::string_view key, std::chrono::nanoseconds compute_time,
+                        absl::FunctionRef<std::string()> encode) {
+  try {
+    absl::StatusOr<storage::Store*> store = this->store();
+    if (!store.ok()) return Report(store.status());
+    const std::string value = encode();
+    absl::Status status = (*store)->Put(key, {.value = value,
+                                              .created = std::chrono::system_clock::now(),
+                                              .compute_time = compute_time});
+    if (!status.ok()) Report(status);
+  } catch (const std::exception& error) {
+    Report(absl::InternalError(absl::StrCat("the result cannot be stored: ", error.what())));
+  }
+}
+
+bool FunctionCache::Erase(std::string_view key) {
+  absl::StatusOr<storage::Store*> store = this->store();
+  ThrowUnlessOk(store.status(), name_, "open the cache of");
+  absl::StatusOr<bool> erased = (*store)->Erase(key);
+  ThrowUnlessOk(erased.status(), name_, "forget a result of");
+  return *erased;
+}
+
+void FunctionCache::Clear() {
+  absl::StatusOr<storage::Store*> store = this->store();
+  ThrowUnlessOk(store.status(), name_, "open the cache of");
+  ThrowUnlessOk((*store)->Clear(), name_, "clear the cache of");
+}
+
+int64_t FunctionCache::Size() {
+  absl::StatusOr<storage::Store*> store = this->store();
+  ThrowUnlessOk(store.status(), name_, "open the cache of");
+  absl::StatusOr<int64_t> size = (*store)->Size();
+  ThrowUnlessOk(size.status(), name_, "count the results of");
+  return *size;
+}
+
+FunctionStats FunctionCache::Stats() const {
+  return {.hits = hits_.load(std::memory_order_relaxed),
+          .misses = misses_.load(std::memory_order_relaxed),
+          .failures = failures_.load(std::memory_order_relaxed)};
+}
+
+void FunctionCache::Report(const absl::Status& status) {
+  failures_.fetch_add(1, std::memory_order_relaxed);
+  const uint32_t kind = uint32_t{1} << (static_cast<int>(status.code()) % 32);
+  if (reported_.fetch_or(kind, std::memory_order_relaxed) & kind) return;
+  try {
+    on_failure_({.function = name_, .status = status});
+  } catch (...) {
+    // The call that is going on must not suffer from how its troubles are told.
+  }
+}
+
+}  // namespace permacache::memoize

@@ -1,0 +1,152 @@
+// Memoize: makes the results of a function permanent.
+//
+//   using namespace permacache::literals;
+//   auto f = permacache::Memoize("path/f", F, "x"_a, "y"_a = 2, "z"_a = 3);
+//   f(2);  f(2, 2, 3);  f(2, "z"_a = 3, "y"_a = 2);  f("x"_a = 2, "y"_a = 2, "z"_a = 3);
+//
+// All four are one computation, whose result every later call of any process reads from disk.
+//
+// The function must be pure: its result depends on its arguments alone. When it is changed so that
+// it computes something else, raise FunctionOptions::version or Clear() the cache.
+#ifndef PERMACACHE_MEMOIZE_MEMOIZE_H_
+#define PERMACACHE_MEMOIZE_MEMOIZE_H_
+
+#if __cplusplus < 202002L
+#error "permacache needs C++20: put 'build --cxxopt=-std=c++20' into the .bazelrc"
+#endif
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "permacache/memoize/binding.h"
+#include "permacache/memoize/cache.h"
+#include "permacache/memoize/cached_function.h"
+#include "permacache/memoize/error.h"
+#include "permacache/memoize/options.h"
+#include "permacache/memoize/parameter.h"
+#include "permacache/memoize/signature.h"
+
+namespace permacache {
+namespace memoize {
+
+// The compiler's lines around these messages show the type and the position of the parameter.
+template <size_t kPosition, class Declared>
+constexpr void CheckParameter() {
+  using Value = std::remove_cvref_t<Declared>;
+  static_assert(!std::is_pointer_v<Value>,
+                "permacache: a parameter is a raw pointer, which has no stable key, as addresses "
+                "differ from run to run. Take the value itself: std::string for a text, "
+                "std::vector or std::span for an array");
+  static_assert(
+      !std::is_lvalue_reference_v<Declared> || std::is_const_v<std::remove_reference_t<Declared>>,
+      "permacache: a parameter is a non-const reference, through which the function "
+      "could give results that are not stored. Take it by value or by const reference, "
+      "and return the results");
+}
+
+template <class Result>
+constexpr void CheckResult() {
+  static_assert(!std::is_void_v<Result>,
+                "permacache: the function returns nothing, so there is nothing to store. Return "
+                "what it computes");
+  static_assert(!std::is_pointer_v<std::remove_cvref_t<Result>>,
+                "permacache: the function returns a raw pointer, and what it points to would not "
+                "be stored. Return the value itself, or a std::unique_ptr to it");
+}
+
+template <class Value, class Description>
+auto MakeParameter(Description&& description) {
+  using Plain = std::remove_cvref_t<Description>;
+  if constexpr (kIsParameterName<Plain>) {
+    return Parameter<Plain, Value, NoDefault>{};
+  } else {
+    return Parameter<Plain, Value, Value>{
+        ConvertTo<Value>(std::forward<Description>(description).value)};
+  }
+}
+
+template <class Callable, class Result, class... Declared, size_t... kPosition,
+          class... Descriptions>
+auto MakeCachedFunction(std::unique_ptr<FunctionCache> cache, Callable&& callable,
+                        Signature<Result, Declared...>, std::index_sequence<kPosition...>,
+                        Descriptions&&... descriptions) {
+  CheckResult<Result>();
+  (CheckParameter<kPosition, Declared>(), ...);
+  constexpr bool kUnnamed = sizeof...(Descriptions) == 0;
+  static_assert(kUnnamed || sizeof...(Descriptions) == sizeof...(Declared),
+                "permacache: the number of \"x\"_a is not the number of the function's parameters. "
+                "Name all of them, in their order, or none");
+  const auto finish = [&](auto... parameters) {
+    static_assert(Binding<decltype(parameters)...>::kNamesAreUnique,
+                  "permacache: two parameters have the same name");
+    return CachedFunction<std::decay_t<Callable>, Signature<Result, Declared...>,
+                          decltype(parameters)...>(
+        std::move(cache), std::forward<Callable>(callable), std::tuple(std::move(parameters)...));
+  };
+  if constexpr (kUnnamed) {
+    return finish(
+        Parameter<PositionName<kPosition>, std::remove_cvref_t<Declared>, NoDefault>{}...);
+  } else {
+    return finish(
+        MakeParameter<std::remove_cvref_t<Declared>>(std::forward<Descriptions>(descriptions))...);
+  }
+}
+
+}  // namespace memoize
+
+template <class Callable, class... Descriptions>
+auto Cache::Memoize(FunctionOptions options, Callable&& callable,
+                    Descriptions&&... parameters) const {
+  static_assert(memoize::kHasSignature<Callable>,
+                "permacache: the signature of this callable is not known, as it is a template or "
+                "overloaded. Wrap it in a lambda with the parameters' types");
+  static_assert((memoize::ParameterDescription<std::remove_cvref_t<Descriptions>> && ...),
+                "permacache: what follows the callable describes its parameters, as in \"x\"_a or "
+                "\"y\"_a = 2");
+  using Signature = memoize::SignatureOf<Callable>;
+  return [&]<class Result, class... Declared>(memoize::Signature<Result, Declared...> signature) {
+    return memoize::MakeCachedFunction(
+        OpenFunction(std::move(options)), std::forward<Callable>(callable), signature,
+        std::index_sequence_for<Declared...>(), std::forward<Descriptions>(parameters)...);
+  }(Signature());
+}
+
+template <class Callable, class... Descriptions>
+auto Cache::Memoize(std::string_view name, Callable&& callable,
+                    Descriptions&&... parameters) const {
+  return Memoize(FunctionOptions{.name = std::string(name)}, std::forward<Callable>(callable),
+                 std::forward<Descriptions>(parameters)...);
+}
+
+// A function that computes each result once and keeps it in the default cache, in a folder of this
+// name. `callable` is a function, lambda or functor with one signature; its result must be
+// one that permacache/codec/codec.h can store, its parameters such that permacache/key/key.h has
+// keys for them. It may be called from several threads at once.
+//
+// `parameters` are the names of all parameters in their order, with defaults where wanted:
+// "x"_a, "y"_a = 2. Without them a parameter's name in the key is its position, except that the
+// fields of a single struct are themselves the arguments.
+//
+// Throws Error if the name cannot be one or a file is in the way of its folder.
+template <class Callable, class... Descriptions>
+[[nodiscard]] auto Memoize(std::string_view name, Callable&& callable,
+                           Descriptions&&... parameters) {
+  return Cache().Memoize(name, std::forward<Callable>(callable),
+                         std::forward<Descriptions>(parameters)...);
+}
+
+// The same with options: Memoize({.name = "path/h", .version = 3}, H).
+template <class Callable, class... Descriptions>
+[[nodiscard]] auto Memoize(FunctionOptions options, Callable&& callable,
+                           Descriptions&&... parameters) {
+  return Cache().Memoize(std::move(options), std::forward<Callable>(callable),
+                         std::forward<Descriptions>(parameters)...);
+}
+
+}  // namespace permacache
+
+#endif  // PERMACACHE_MEMOIZE_MEMOIZE_H_

@@ -1,0 +1,69 @@
+// What can be said about a cache and about a function in it, and what they tell.
+#ifndef PERMACACHE_MEMOIZE_OPTIONS_H_
+#define PERMACACHE_MEMOIZE_OPTIONS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "permacache/storage/store.h"
+
+namespace permacache {
+
+using storage::Compression;
+
+enum class Storage {
+  kDisk,    // one LMDB environment per function
+  kMemory,  // nothing outlives the Cache object and the functions made from it
+};
+
+// Something that went wrong with the cache while a call went on without it: a full disk, a
+// directory that cannot be written, a damaged record. The status' code is its kind.
+struct Failure {
+  std::string function;  // the function's name
+  absl::Status status;
+};
+
+// Called in the thread of the call concerned, possibly in several at once. What it throws is
+// ignored.
+using FailureHandler = std::function<void(const Failure&)>;
+
+struct CacheOptions {
+  // Where the cache lies. Default: $PERMACACHE_DIR, else $XDG_CACHE_HOME/permacache, else
+  // ~/.cache/permacache. Made, for this user alone, when the first function is called.
+  std::filesystem::path directory = {};
+
+  Storage storage = Storage::kDisk;
+
+  // Default: each kind of failure is reported once per function on stderr.
+  FailureHandler on_failure = {};
+};
+
+struct FunctionOptions {
+  // The path of the function's own folder in the cache, such as "wing/lift". Each part must be a
+  // possible name of a folder. One name belongs to one function.
+  std::string name = {};
+
+  // Results of another version are not seen. Raise it when the function computes something else.
+  uint32_t version = 0;
+
+  // Of results that are stored from now on; any can be read.
+  Compression compression = Compression::kNone;
+
+  // Default: that of the cache.
+  FailureHandler on_failure = {};
+};
+
+// What happened to the calls of one cached function in this process, through all copies of one
+// handle.
+struct FunctionStats {
+  int64_t hits = 0;      // calls answered from the cache
+  int64_t misses = 0;    // calls that computed
+  int64_t failures = 0;  // times the cache could not do its part, each kind reported once
+};
+
+}  // namespace permacache
+
+#endif  // PERMACACHE_MEMOIZE_OPTIONS_H_

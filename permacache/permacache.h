@@ -1,0 +1,24 @@
+// permacache: makes the results of expensive functions permanent.
+//
+//   #include "permacache/permacache.h"
+//   using namespace permacache::literals;
+//
+//   auto f = permacache::Memoize("path/f", F, "x"_a, "y"_a = 2);
+//   f(1);   // computed once, ever; then read from disk
+//
+// This header is all that users include, and //permacache all that they depend on:
+//   memoize/memoize.h          Memoize, Cache
+//   memoize/options.h          CacheOptions, FunctionOptions, Failure, FunctionStats
+//   memoize/cached_function.h  what a cached function can be asked
+//   key/key.h                  KeyText, KeyWriter: which arguments there can be
+//   codec/codec.h              which results there can be
+#ifndef PERMACACHE_PERMACACHE_H_
+#define PERMACACHE_PERMACACHE_H_
+
+// IWYU pragma: begin_exports
+#include "permacache/codec/codec.h"
+#include "permacache/key/key.h"
+#include "permacache/memoize/memoize.h"
+// IWYU pragma: end_exports
+
+#endif  // PERMACACHE_PERMACACHE_H_
