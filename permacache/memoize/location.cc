@@ -8,6 +8,7 @@
 #include <string>
 #include <system_error>
 
+#include "permacache/key/scalar_text.h"
 #include "permacache/memoize/error.h"
 
 namespace permacache::memoize {
@@ -40,7 +41,9 @@ std::string_view WhatIsWrongWith(std::string_view part) {
 
 void CheckName(std::string_view name) {
   const auto refuse = [&](std::string_view why) {
-    throw Error("permacache: the function name \"" + std::string(name) + "\" " + std::string(why));
+    std::string quoted;
+    key::AppendString(quoted, name);
+    throw Error("permacache: the function name " + quoted + " " + std::string(why));
   };
   if (name.empty()) refuse("is empty; give each function a name of its own, such as \"wing/lift\"");
   for (size_t begin = 0; begin <= name.size();) {

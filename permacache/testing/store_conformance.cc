@@ -1,0 +1,214 @@
+#include "permacache/testing/store_conformance.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "permacache/testing/processes.h"
+#include "permacache/testing/random.h"
+
+namespace permacache::testing {
+
+using storage::Record;
+using storage::Store;
+using storage::TimePoint;
+using ::testing::Eq;
+using ::testing::Optional;
+
+std::optional<std::string> ValueOf(Store& store, std::string_view key) {
+  std::optional<std::string> value;
+  const absl::StatusOr<bool> found =
+      store.Get(key, [&](const Record& record) { value = std::string(record.value); });
+  EXPECT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found.ok() && *found, value.has_value());
+  return value;
+}
+
+namespace {
+
+absl::Status PutValue(Store& store, std::string_view key, std::string_view value) {
+  return store.Put(key, {.value = value});
+}
+
+TEST_P(StoreConformance, AnEmptyStoreHasNothing) {
+  EXPECT_EQ(ValueOf(*store_, "key"), std::nullopt);
+  EXPECT_EQ(store_->Erase("key").value(), false);
+  EXPECT_EQ(store_->Size().value(), 0);
+}
+
+TEST_P(StoreConformance, GetGivesTheWholeRecordThatWasPut) {
+  const TimePoint created(std::chrono::nanoseconds(1234567890123456789));
+  const std::chrono::nanoseconds compute_time(987654321);
+  ASSERT_TRUE(store_->Put("key", {"value", created, compute_time}).ok());
+  int visits = 0;
+  const absl::StatusOr<bool> found = store_->Get("key", [&](const Record& record) {
+    ++visits;
+    EXPECT_EQ(record.value, "value");
+    EXPECT_EQ(record.created, created);
+    EXPECT_EQ(record.compute_time, compute_time);
+  });
+  EXPECT_EQ(found.value(), true);
+  EXPECT_EQ(visits, 1);
+}
+
+TEST_P(StoreConformance, PutReplacesAnEarlierRecord) {
+  ASSERT_TRUE(PutValue(*store_, "key", std::string(10000, 'a')).ok());
+  ASSERT_TRUE(PutValue(*store_, "key", "short").ok());
+  EXPECT_THAT(ValueOf(*store_, "key"), Optional(Eq("short")));
+  EXPECT_EQ(store_->Size().value(), 1);
+}
+
+TEST_P(StoreConformance, KeysOfAnyLengthAndContentAreToldApart) {
+  std::vector<std::string> keys = {"",    std::string(1, '\0'), std::string(2, '\0'), "a", "b",
+                                   "\xff"};
+  for (const size_t length : {511, 512, 5000, 100000}) {
+    keys.push_back(std::string(length, 'k'));
+    keys.push_back(std::string(length, 'k') + "1");
+    keys.push_back(std::string(length, 'k') + "2");
+  }
+  for (const std::string& key : keys) ASSERT_TRUE(PutValue(*store_, key, "of " + key).ok());
+  for (const std::string& key : keys) EXPECT_THAT(ValueOf(*store_, key), Optional(Eq("of " + key)));
+  EXPECT_EQ(store_->Size().value(), static_cast<int64_t>(keys.size()));
+}
+
+TEST_P(StoreConformance, ValuesOfAnySizeComeBackBitForBit) {
+  std::mt19937_64 random = SeededRandom();
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{100}, size_t{2000}, size_t{4095},
+                            size_t{4096}, size_t{70000}, size_t{1} << 20, (size_t{1} << 24) + 3}) {
+    std::string value(size, '\0');
+    for (char& c : value) c = static_cast<char>(random());
+    ASSERT_TRUE(PutValue(*store_, std::to_string(size), value).ok());
+    EXPECT_TRUE(ValueOf(*store_, std::to_string(size)) == value) << size;
+  }
+}
+
+TEST_P(StoreConformance, EraseRemovesOneEntry) {
+  ASSERT_TRUE(PutValue(*store_, "a", "1").ok());
+  ASSERT_TRUE(PutValue(*store_, "b", "2").ok());
+  EXPECT_EQ(store_->Erase("a").value(), true);
+  EXPECT_EQ(store_->Erase("a").value(), false);
+  EXPECT_EQ(ValueOf(*store_, "a"), std::nullopt);
+  EXPECT_THAT(ValueOf(*store_, "b"), Optional(Eq("2")));
+}
+
+TEST_P(StoreConformance, ClearRemovesAllEntriesAndTheStoreGoesOn) {
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(PutValue(*store_, std::to_string(i), "x").ok());
+  ASSERT_TRUE(store_->Clear().ok());
+  EXPECT_EQ(store_->Size().value(), 0);
+  EXPECT_EQ(ValueOf(*store_, "1"), std::nullopt);
+  ASSERT_TRUE(PutValue(*store_, "1", "again").ok());
+  EXPECT_THAT(ValueOf(*store_, "1"), Optional(Eq("again")));
+}
+
+TEST_P(StoreConformance, RandomOperationsDoWhatAMapDoes) {
+  std::mt19937_64 random = SeededRandom();
+  std::map<std::string, std::string> model;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string key = "key " + std::to_string(random() % 50);
+    switch (random() % 10) {
+      case 0:
+      case 1:
+      case 2:
+      case 3: {
+        const std::string value(random() % 5000, static_cast<char>(random()));
+        ASSERT_TRUE(PutValue(*store_, key, value).ok());
+        model[key] = value;
+        break;
+      }
+      case 4:
+        ASSERT_EQ(store_->Erase(key).value(), model.erase(key) > 0);
+        break;
+      case 5:
+        if (random() % 20 == 0) {
+          ASSERT_TRUE(store_->Clear().ok());
+          model.clear();
+        }
+        break;
+      default: {
+        const auto expected = model.find(key);
+        const std::optional<std::string> value = ValueOf(*store_, key);
+        ASSERT_EQ(value.has_value(), expected != model.end());
+        if (value) {
+          ASSERT_EQ(*value, expected->second);
+        }
+      }
+    }
+    ASSERT_EQ(store_->Size().value(), static_cast<int64_t>(model.size()));
+  }
+}
+
+TEST_P(StoreConformance, ThreadsSeeWholeRecordsAndTheirOwnWritesAtOnce) {
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 60;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kRounds; ++i) {
+        // A value repeats one letter, so that a mixture of two would show.
+        const std::string value(1000 + 10 * i, static_cast<char>('a' + (t + i) % 26));
+        const std::string own = "of thread " + std::to_string(t);
+        wrong += !PutValue(*store_, own, value).ok();
+        wrong += !PutValue(*store_, "of all", value).ok();
+        wrong += ValueOf(*store_, own) != value;
+        const std::optional<std::string> shared = ValueOf(*store_, "of all");
+        wrong += !shared || *shared != std::string(shared->size(), shared->front());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(store_->Size().value(), kThreads + 1);
+}
+
+TEST_P(StoreConformance, AnotherObjectFindsEverything) {
+  if (!GetParam().persistent) GTEST_SKIP() << "this store is not persistent";
+  ASSERT_TRUE(PutValue(*store_, "key", "value").ok());
+  const std::unique_ptr<Store> second = Open();
+  EXPECT_THAT(ValueOf(*second, "key"), Optional(Eq("value")));
+  ASSERT_TRUE(PutValue(*second, "key", "changed").ok());
+  EXPECT_THAT(ValueOf(*store_, "key"), Optional(Eq("changed")));
+}
+
+TEST_P(StoreConformance, EverythingIsThereAfterReopening) {
+  if (!GetParam().persistent) GTEST_SKIP() << "this store is not persistent";
+  ASSERT_TRUE(PutValue(*store_, "key", "value").ok());
+  store_.reset();
+  store_ = Open();
+  EXPECT_THAT(ValueOf(*store_, "key"), Optional(Eq("value")));
+}
+
+TEST_P(StoreConformance, ProcessesShareOneStore) {
+  if (!GetParam().persistent) GTEST_SKIP() << "this store is not persistent";
+  constexpr int kProcesses = 4;
+  constexpr int kEntries = 50;
+  const int failed = RunProcesses(kProcesses, [&](int p) {
+    int wrong = 0;
+    // Half of them use the store that was open before the fork, half open their own.
+    const std::unique_ptr<Store> own = p % 2 == 0 ? nullptr : Open();
+    Store& store = own == nullptr ? *store_ : *own;
+    for (int i = 0; i < kEntries; ++i) {
+      const std::string key = std::to_string(p) + " " + std::to_string(i);
+      wrong += !PutValue(store, key, "value of " + key).ok();
+      wrong += ValueOf(store, key) != "value of " + key;
+    }
+    return wrong == 0 ? 0 : 1;
+  });
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(store_->Size().value(), kProcesses * kEntries);
+  for (int p = 0; p < kProcesses; ++p) {
+    for (int i = 0; i < kEntries; ++i) {
+      const std::string key = std::to_string(p) + " " + std::to_string(i);
+      EXPECT_THAT(ValueOf(*store_, key), Optional(Eq("value of " + key)));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace permacache::testing

@@ -1,0 +1,169 @@
+#include "permacache/storage/lmdb_check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "permacache/storage/lmdb_store.h"
+#include "permacache/testing/random.h"
+#include "permacache/testing/temporary_directory.h"
+
+namespace permacache::testing {
+namespace {
+
+using storage::CheckMetaPages;
+using storage::LmdbStore;
+using storage::Record;
+
+constexpr size_t kPage = 4096;
+constexpr int kEntries = 400;
+
+std::string Key(int i) { return "key " + std::to_string(i); }
+
+// Some small, some of several pages; sizes differ, so that pages split unevenly.
+std::string Value(int i) {
+  return std::string(i % 40 == 0 ? 9000 + i : 10 + i % 90, static_cast<char>('a' + i % 26));
+}
+
+std::string ReadFile(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The data file of a store with kEntries entries, after some erasing, so that there are free pages.
+std::string MakeDataFile() {
+  const TemporaryDirectory directory;
+  {
+    auto store = LmdbStore::Open({.environment = {.directory = directory.path()}}).value();
+    for (int i = 0; i < kEntries + 100; ++i) {
+      EXPECT_TRUE(store->Put(Key(i), {.value = Value(i)}).ok());
+    }
+    for (int i = kEntries; i < kEntries + 100; ++i) EXPECT_TRUE(store->Erase(Key(i)).value());
+  }
+  return ReadFile(directory.path() / "data.mdb");
+}
+
+struct Outcome {
+  absl::Status opened;
+  int right = 0;
+  int misses = 0;
+  int errors = 0;
+  int wrong = 0;
+};
+
+// Opens a cache with this data file, reads and writes all of it.
+Outcome Use(const std::string& bytes) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.path() / "data.mdb", std::ios::binary) << bytes;
+  Outcome outcome;
+  auto store = LmdbStore::Open({.environment = {.directory = directory.path()}});
+  outcome.opened = store.status();
+  if (!store.ok()) return outcome;
+  for (int i = 0; i < kEntries; ++i) {
+    std::optional<std::string> value;
+    const absl::StatusOr<bool> found =
+        (*store)->Get(Key(i), [&](const Record& record) { value = std::string(record.value); });
+    outcome.errors += !found.ok();
+    outcome.misses += found.ok() && !*found;
+    outcome.right += value == Value(i);
+    outcome.wrong += value.has_value() && value != Value(i);
+    if (i % 3 == 0 && (*store)->Put(Key(i), {.value = Value(i)}).ok()) {
+      value.reset();
+      const auto again =
+          (*store)->Get(Key(i), [&](const Record& record) { value = std::string(record.value); });
+      outcome.wrong += again.ok() && value != Value(i);
+    }
+  }
+  return outcome;
+}
+
+TEST(LmdbCheck, LetsASoundFilePass) {
+  const Outcome outcome = Use(MakeDataFile());
+  EXPECT_TRUE(outcome.opened.ok()) << outcome.opened;
+  EXPECT_EQ(outcome.right, kEntries);
+}
+
+TEST(LmdbCheck, LetsAMissingAndAnEmptyFilePass) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(CheckMetaPages(directory.path() / "missing").ok());
+  std::ofstream(directory.path() / "empty");
+  EXPECT_TRUE(CheckMetaPages(directory.path() / "empty").ok());
+  EXPECT_TRUE(Use("").opened.ok());
+}
+
+TEST(LmdbCheck, FindsAFileThatIsNotLmdbs) {
+  for (const std::string& bytes :
+       {std::string("hello"), std::string(100000, 'x'), std::string(3 * kPage, '\0')}) {
+    const Outcome outcome = Use(bytes);
+    EXPECT_TRUE(absl::IsDataLoss(outcome.opened)) << outcome.opened;
+    EXPECT_THAT(std::string(outcome.opened.message()), ::testing::HasSubstr("data.mdb"));
+  }
+}
+
+TEST(LmdbCheck, FindsEachTruncation) {
+  const std::string sound = MakeDataFile();
+  for (size_t size = 1; size < sound.size(); size += 5 * kPage / 2) {
+    const Outcome outcome = Use(sound.substr(0, size));
+    // A cut may fall among free pages only; then nothing is missing.
+    EXPECT_TRUE(absl::IsDataLoss(outcome.opened) || outcome.right == kEntries)
+        << size << ": " << outcome.opened;
+    EXPECT_EQ(outcome.wrong, 0);
+  }
+}
+
+// Every kind of damage gives right values, misses or errors; the test's process surviving is half
+// of what it shows.
+TEST(LmdbCheck, RandomDamageNeverGivesWrongValuesNorACrash) {
+  using Damage = std::function<void(std::string&, std::mt19937_64&)>;
+  const std::vector<Damage> kinds = {
+      [](std::string& bytes, auto& random) {  // flips a bit
+        bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 8);
+      },
+      [](std::string& bytes, auto& random) {  // flips bits in headers and pointers of pages
+        for (int i = 0; i < 5; ++i) {
+          bytes[random() % (bytes.size() / kPage) * kPage + random() % 64] ^=
+              static_cast<char>(1 << random() % 8);
+        }
+      },
+      [](std::string& bytes, auto& random) {  // overwrites a stretch with noise
+        const size_t begin = random() % bytes.size();
+        const size_t end = std::min(bytes.size(), begin + random() % 3000);
+        for (size_t i = begin; i < end; ++i) bytes[i] = static_cast<char>(random());
+      },
+      [](std::string& bytes, auto& random) {  // zeroes a page
+        bytes.replace(random() % (bytes.size() / kPage) * kPage, kPage, kPage, '\0');
+      },
+      [](std::string& bytes, auto& random) {  // swaps two pages
+        const size_t a = random() % (bytes.size() / kPage) * kPage;
+        const size_t b = random() % (bytes.size() / kPage) * kPage;
+        std::swap_ranges(bytes.begin() + a, bytes.begin() + a + kPage, bytes.begin() + b);
+      },
+      [](std::string& bytes, auto& random) { bytes.resize(random() % bytes.size()); },
+  };
+  std::mt19937_64 random = SeededRandom();
+  const std::string sound = MakeDataFile();
+  int refused = 0, used = 0;
+  for (int round = 0; round < 240; ++round) {
+    std::string bytes = sound;
+    kinds[round % kinds.size()](bytes, random);
+    const Outcome outcome = Use(bytes);
+    EXPECT_EQ(outcome.wrong, 0) << "round " << round;
+    ++(outcome.opened.ok() ? used : refused);
+  }
+  // Both happen, or the damage would not be what it is meant to be.
+  EXPECT_GT(refused, 0);
+  EXPECT_GT(used, 0);
+}
+
+}  // namespace
+}  // namespace permacache::testing
