@@ -22,6 +22,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "permacache/codec/codec.h"
+#include "permacache/key/key.h"
 #include "permacache/memoize/binding.h"
 #include "permacache/memoize/cache.h"
 #include "permacache/memoize/cached_function.h"
@@ -46,6 +48,8 @@ constexpr void CheckParameter() {
       "permacache: a parameter is a non-const reference, through which the function "
       "could give results that are not stored. Take it by value or by const reference, "
       "and return the results");
+  // Never called: that it compiles shows that there is a key.
+  static_cast<void>([](std::string& text, const Value& value) { key::AppendValue(text, value); });
 }
 
 template <class Result>
@@ -56,6 +60,9 @@ constexpr void CheckResult() {
   static_assert(!std::is_pointer_v<std::remove_cvref_t<Result>>,
                 "permacache: the function returns a raw pointer, and what it points to would not "
                 "be stored. Return the value itself, or a std::unique_ptr to it");
+  if constexpr (!std::is_void_v<Result>) {
+    static_cast<void>(&codec::Shape<std::remove_cvref_t<Result>>);  // refuses what cannot be stored
+  }
 }
 
 template <class Value, class Description>

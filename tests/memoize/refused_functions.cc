@@ -1,0 +1,93 @@
+// What Memoize refuses, and which calls a cached function does; see tests/compile.
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "permacache/memoize/memoize.h"
+
+using namespace permacache::literals;
+using permacache::Memoize;
+
+int F(int x, int y, int z) { return x + y + z; }
+
+class Opaque {
+ public:
+  explicit Opaque(int value) : value_(value) {}
+  int value() const { return value_; }
+
+ private:
+  int value_;
+};
+
+void Use() {
+  auto f = Memoize("f", F, "x"_a, "y"_a = 2, "z"_a = 3);
+  f(1);
+
+#ifdef POINTER_PARAMETER
+  auto g = Memoize("g", [](const double* numbers) { return *numbers; });
+#endif
+#ifdef C_STRING_PARAMETER
+  auto g = Memoize("g", [](int x, const char* text) { return text[x]; });
+#endif
+#ifdef REFERENCE_PARAMETER
+  auto g = Memoize("g", [](std::vector<int>& out) { return out.size(); });
+#endif
+#ifdef PARAMETER_WITHOUT_KEY
+  auto g = Memoize("g", [](const Opaque& opaque) { return opaque.value(); });
+#endif
+#ifdef NO_RESULT
+  auto g = Memoize("g", [](int) {});
+#endif
+#ifdef POINTER_RESULT
+  auto g = Memoize("g", [](int) -> const char* { return ""; });
+#endif
+#ifdef VIEW_RESULT
+  auto g = Memoize("g", [](const std::string& text) { return std::string_view(text); });
+#endif
+#ifdef REFERENCE_IN_RESULT
+  auto g = Memoize("g", [](int) { return std::vector<std::reference_wrapper<const int>>(); });
+#endif
+#ifdef RESULT_WITHOUT_CODEC
+  auto g = Memoize("g", [](int x) { return Opaque(x); });
+#endif
+#ifdef TOO_FEW_NAMES
+  auto g = Memoize("g", F, "x"_a, "y"_a);
+#endif
+#ifdef TOO_MANY_NAMES
+  auto g = Memoize("g", F, "w"_a, "x"_a, "y"_a, "z"_a);
+#endif
+#ifdef SAME_NAME_TWICE
+  auto g = Memoize("g", F, "x"_a, "y"_a, "x"_a);
+#endif
+#ifdef EMPTY_NAME
+  auto g = Memoize("g", F, "x"_a, "y"_a, ""_a);
+#endif
+#ifdef NOT_A_NAME
+  auto g = Memoize("g", F, "x"_a, "y"_a, 3);
+#endif
+#ifdef DEFAULT_OF_ANOTHER_TYPE
+  auto g = Memoize("g", F, "x"_a, "y"_a, "z"_a = std::string("3"));
+#endif
+#ifdef TEMPLATE_CALLABLE
+  auto g = Memoize("g", [](auto x) { return x; });
+#endif
+#ifdef UNKNOWN_NAME
+  f(1, "w"_a = 2);
+#endif
+#ifdef GIVEN_BY_POSITION_AND_NAME
+  f(1, "x"_a = 2);
+#endif
+#ifdef GIVEN_TWICE_BY_NAME
+  f(1, "y"_a = 2, "y"_a = 2);
+#endif
+#ifdef LEFT_OUT
+  f("y"_a = 2);
+#endif
+#ifdef LEFT_OUT_OF_LOOKUP
+  f.Lookup("y"_a = 2);
+#endif
+#ifdef VALUE_OF_ANOTHER_TYPE
+  f("x"_a = std::string("1"));
+#endif
+}
