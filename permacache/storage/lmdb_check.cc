@@ -318,13 +318,14 @@ absl::Status CheckSnapshot(const char* bytes, size_t size, const Meta& meta) {
 absl::StatusOr<size_t> SizeOf(int fd) {
   struct stat info;
   if (fstat(fd, &info) != 0) return absl::ErrnoToStatus(errno, "cannot read the data file's size");
+  if (!S_ISREG(info.st_mode)) return Damaged("not a regular file");
   return static_cast<size_t>(info.st_size);
 }
 
 }  // namespace
 
 absl::Status CheckMetaPages(const std::filesystem::path& file) {
-  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // no waiting for a pipe
   if (fd < 0) {
     if (errno == ENOENT) return absl::OkStatus();
     return absl::ErrnoToStatus(errno, "cannot open the data file");

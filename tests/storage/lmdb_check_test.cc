@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -108,6 +109,19 @@ TEST(LmdbCheck, FindsAFileThatIsNotLmdbs) {
     EXPECT_TRUE(absl::IsDataLoss(outcome.opened)) << outcome.opened;
     EXPECT_THAT(std::string(outcome.opened.message()), ::testing::HasSubstr("data.mdb"));
   }
+}
+
+TEST(LmdbCheck, FindsWhatIsNoRegularFile) {
+  const TemporaryDirectory directory;
+  const auto file = directory.path() / "data.mdb";
+  std::filesystem::create_directory(file);
+  EXPECT_TRUE(absl::IsDataLoss(CheckMetaPages(file)));
+  std::filesystem::remove(file);
+  ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+  EXPECT_TRUE(absl::IsDataLoss(CheckMetaPages(file)));
+  std::filesystem::remove(file);
+  std::filesystem::create_symlink("/dev/zero", file);
+  EXPECT_TRUE(absl::IsDataLoss(CheckMetaPages(file)));
 }
 
 TEST(LmdbCheck, FindsEachTruncation) {

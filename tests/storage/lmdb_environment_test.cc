@@ -137,6 +137,19 @@ TEST(LmdbEnvironment, SlotsOfReadersThatWereKilledAreFreed) {
   EXPECT_TRUE(HasNumber(*Acquire(options), 1, 10));
 }
 
+TEST(LmdbEnvironment, AGarbledOrMissingLockFileIsMadeAnew) {
+  for (const std::string& bytes : {std::string(), std::string("short"), std::string(100000, 'x')}) {
+    const TemporaryDirectory directory;
+    const LmdbOptions options = {.directory = directory.path()};
+    ASSERT_TRUE(PutNumber(*Acquire(options), 1, 10).ok());
+    std::filesystem::remove(directory.path() / "lock.mdb");
+    if (!bytes.empty()) std::ofstream(directory.path() / "lock.mdb") << bytes;
+    const auto environment = Acquire(options);
+    EXPECT_TRUE(HasNumber(*environment, 1, 10));
+    EXPECT_TRUE(PutNumber(*environment, 2, 10).ok());
+  }
+}
+
 TEST(LmdbEnvironment, TheMapIsSmallerWhereAddressSpaceIsShort) {
   const TemporaryDirectory directory;
   const auto environment =
