@@ -1,0 +1,86 @@
+"""Tests that code is refused by the compiler, and in our own words.
+
+    compile_fail_test(
+        name = "refused_types_test",
+        src = "refused_types.cc",
+        cases = {"RAW_POINTER": "permacache: a raw pointer has no stable key"},
+        deps = ["//permacache/key"],
+    )
+
+The source is compiled once as it is, which must succeed: a header that is not found
+would make every case fail, but not for the reason that is tested. Then it is compiled
+once for each case with that case's macro defined, which must fail with an error that
+holds the case's words. What a case refuses stands between #ifdef and #endif.
+
+The compiler and its options are those of the cc rules, so --config=clang means clang.
+"""
+
+load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
+
+def _in_runfiles(ctx, folder):
+    """The path of an include folder as seen from the test's working directory."""
+    for root in [ctx.bin_dir.path, ctx.genfiles_dir.path]:
+        if folder == root:
+            return "."
+        if folder.startswith(root + "/"):
+            folder = folder[len(root) + 1:]
+    if folder.startswith("external/"):
+        return "../" + folder[len("external/"):]
+    return folder
+
+def _include_flags(ctx, context):
+    flags = []
+    for option, folders in [
+        ("-iquote", context.quote_includes),
+        ("-I", context.includes),
+        ("-isystem", context.system_includes),
+    ]:
+        for folder in folders.to_list():
+            flag = option + _in_runfiles(ctx, folder)
+            if flag not in flags:
+                flags.append(flag)
+    return flags
+
+def _compile_fail_test(ctx):
+    compiler = find_cpp_toolchain(ctx).compiler_executable
+    context = cc_common.merge_cc_infos(
+        cc_infos = [dep[CcInfo] for dep in ctx.attr.deps],
+    ).compilation_context
+    flags = ctx.fragments.cpp.copts + ctx.fragments.cpp.cxxopts + _include_flags(ctx, context)
+    flags += ["-D" + define for define in context.defines.to_list()]
+
+    command = ctx.actions.declare_file(ctx.label.name + ".command")
+    ctx.actions.write(command, "\n".join([compiler] + flags) + "\n")
+    cases = ctx.actions.declare_file(ctx.label.name + ".cases")
+    ctx.actions.write(cases, "".join(["%s %s\n" % item for item in ctx.attr.cases.items()]))
+    test = ctx.actions.declare_file(ctx.label.name)
+    files = [ctx.file._runner, command, cases, ctx.file.src]
+    ctx.actions.write(
+        test,
+        "#!/bin/sh\nexec %s\n" % " ".join(["'%s'" % file.short_path for file in files]),
+        is_executable = True,
+    )
+    return DefaultInfo(
+        executable = test,
+        runfiles = ctx.runfiles(files = files, transitive_files = context.headers),
+    )
+
+_compile_fail_rule_test = rule(
+    implementation = _compile_fail_test,
+    test = True,
+    fragments = ["cpp"],
+    toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
+    attrs = {
+        "src": attr.label(mandatory = True, allow_single_file = [".cc"]),
+        "cases": attr.string_dict(mandatory = True, doc = "The macro of each case, and words of the error it must give."),
+        "deps": attr.label_list(providers = [CcInfo]),
+        "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
+        "_runner": attr.label(default = "//tests/compile:compile_fail.sh", allow_single_file = True),
+    },
+)
+
+def compile_fail_test(name, src, cases, deps, **kwargs):
+    """Checks that each of the cases in `src` is refused with its words."""
+    if not cases:
+        fail("%s: without a case nothing is tested" % name)
+    _compile_fail_rule_test(name = name, src = src, cases = cases, deps = deps, **kwargs)
