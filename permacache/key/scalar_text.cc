@@ -140,8 +140,8 @@ struct Decoded {
 Decoded DecodeUtf8(std::string_view bytes) {
   const auto byte = [&](size_t i) -> uint32_t { return static_cast<unsigned char>(bytes[i]); };
   const uint32_t lead = byte(0);
-  const size_t length = lead >= 0xf8 ? 0 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
-  if (length == 0 || bytes.size() < length) return {0, 0};
+  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
+  if (length == 0 || lead >= 0xf8 || bytes.size() < length) return {0, 0};
   uint32_t code_point = lead & (0xff >> (length + 1));
   for (size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return {0, 0};
