@@ -9,17 +9,26 @@
 #define PERMACACHE_CODEC_ARCHIVE_H_
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cereal/cereal.hpp>
+#include <cereal/types/memory.hpp>
 #include <charconv>
 #include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <locale>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <unordered_map>
+#include <utility>
 
 namespace permacache::codec {
 
@@ -89,8 +98,27 @@ class Decoder : public cereal::InputArchive<Decoder> {
 
   bool AtEnd() const { return rest_.empty(); }
 
+  // cereal lets any shared pointer name any earlier one by number and casts what it finds. These
+  // hide its functions and check that it is of the type that was last said to be expected.
+  void ExpectShared(const void* type) { expected_type_ = type; }
+
+  void registerSharedPointer(uint32_t id, const std::shared_ptr<void>& pointer) {
+    type_of_shared_[id & ~cereal::detail::msb_32bit] = expected_type_;
+    InputArchive::registerSharedPointer(id, pointer);
+  }
+
+  std::shared_ptr<void> getSharedPointer(uint32_t id) {
+    if (const auto type = type_of_shared_.find(id);
+        type != type_of_shared_.end() && type->second != expected_type_) {
+      throw cereal::Exception("a shared pointer refers to one of another type");
+    }
+    return InputArchive::getSharedPointer(id);
+  }
+
  private:
   std::string_view rest_;
+  const void* expected_type_ = nullptr;
+  std::unordered_map<uint32_t, const void*> type_of_shared_;
 };
 
 }  // namespace permacache::codec
@@ -138,9 +166,13 @@ void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, T& number) {
   const uint8_t length = decoder.TakeNumber<uint8_t>();
   decoder.TakeNumbers(text, length, 1);
   const auto [end, error] = std::from_chars(text, text + length, number);
-  if (error != std::errc() || end != text + length) {
-    throw cereal::Exception("a number is not one");
+  bool complete = error == std::errc() && end == text + length;
+  if (error == std::errc::result_out_of_range) {  // as libstdc++ says of subnormal numbers, too
+    std::istringstream stream(std::string(text, length));
+    stream.imbue(std::locale::classic());
+    complete = stream >> number && stream.peek() == std::istringstream::traits_type::eof();
   }
+  if (!complete) throw cereal::Exception("a number is not one");
 }
 
 // What cereal hands over in bulk: a vector or array of numbers, the characters of a string.
@@ -167,6 +199,47 @@ void CEREAL_SAVE_FUNCTION_NAME(Encoder& encoder, const cereal::SizeTag<T>& lengt
 template <class T>
 void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, cereal::SizeTag<T>& length) {
   length.size = static_cast<std::remove_reference_t<T>>(decoder.TakeLength());
+}
+
+// cereal would copy sizeof(array) bytes, which is not 0, from nowhere.
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(Encoder&, const std::array<T, 0>&) {}
+
+template <class T>
+void CEREAL_LOAD_FUNCTION_NAME(Decoder&, std::array<T, 0>&) {}
+
+// cereal inserts each element before the last one, which turns the order of equal ones around.
+
+template <class Key, class Value, class Less, class Allocator>
+void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, std::multimap<Key, Value, Less, Allocator>& map) {
+  map.clear();
+  for (uint64_t rest = decoder.TakeLength(); rest > 0; --rest) {
+    Key key;
+    Value value;
+    decoder(key, value);
+    map.emplace_hint(map.end(), std::move(key), std::move(value));
+  }
+}
+
+template <class Key, class Less, class Allocator>
+void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, std::multiset<Key, Less, Allocator>& set) {
+  set.clear();
+  for (uint64_t rest = decoder.TakeLength(); rest > 0; --rest) {
+    Key key;
+    decoder(key);
+    set.emplace_hint(set.end(), std::move(key));
+  }
+}
+
+// Its address tells one type from all others.
+template <class T>
+inline constexpr char kSharedType = 0;
+
+template <class T>
+requires(!std::is_polymorphic_v<T>) void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder,
+                                                                   std::shared_ptr<T>& pointer) {
+  decoder.ExpectShared(&kSharedType<std::remove_const_t<T>>);
+  decoder(cereal::memory_detail::make_ptr_wrapper(pointer));
 }
 
 template <class T>

@@ -194,7 +194,7 @@ std::string ShapeOf(Enclosing& enclosing) {
     return Known<T>::Shape(enclosing);
   } else if constexpr (PlainAggregate<T>) {
     return StructShape<T>(enclosing);
-  } else if constexpr (std::ranges::range<T>) {
+  } else if constexpr (Text<T> || (std::ranges::range<T> && KnownToCereal<T>)) {
     return RangeShape<T>(enclosing);
   } else {
     static_assert(KnownToCereal<T>,
