@@ -201,7 +201,7 @@ std::string ShapeOf(Enclosing& enclosing) {
                   "permacache: a result of this type cannot be stored. Make it a struct whose "
                   "fields are all public, or give it a cereal function: template <class Archive> "
                   "void serialize(Archive& archive) { archive(a_, b_); }");
-    return "class " + std::string(reflection::TypeName<T>());
+    return "class " + std::string(reflection::TypeName<T>()) + reflection::TemplateArgumentsOf<T>();
   }
 }
 

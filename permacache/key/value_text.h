@@ -81,6 +81,12 @@ concept Text = std::ranges::contiguous_range<const T> && std::ranges::sized_rang
 char > &&(requires { typename T::traits_type; } ||
           (std::is_class_v<T> && std::convertible_to<const T&, std::string_view>));
 
+// "literal", as it is given to KeyWriter::Write.
+template <class T>
+inline constexpr bool kIsCharArray = false;
+template <size_t kSize>
+inline constexpr bool kIsCharArray<char[kSize]> = true;
+
 template <class T>
 concept Path = std::same_as<T, std::filesystem::path>;
 
@@ -323,6 +329,9 @@ void AppendValue(std::string& text, const T& value) {
     text += "null";
   } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
     AppendString(text, value);
+  } else if constexpr (internal::kIsCharArray<T>) {
+    const std::string_view literal(value, std::size(value));
+    AppendString(text, literal.substr(0, literal.find('\0')));
   } else if constexpr (internal::Hooked<T>) {
     internal::AppendHooked(text, value);
   } else if constexpr (std::is_enum_v<T>) {

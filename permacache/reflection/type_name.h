@@ -6,6 +6,8 @@
 #ifndef PERMACACHE_REFLECTION_TYPE_NAME_H_
 #define PERMACACHE_REFLECTION_TYPE_NAME_H_
 
+#include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace permacache::reflection {
@@ -60,6 +62,17 @@ constexpr std::string_view SpelledType() {
 template <class T>
 constexpr std::string_view TypeName() {
   return internal::LastIdentifier(internal::WithoutTemplateArguments(internal::SpelledType<T>()));
+}
+
+// What the compiler spells from the first template argument on, without spaces: "<float,3>" for
+// Image<float, 3>, "<float>::Row" for Image<float>::Row. Empty where there is none. Compilers agree
+// on most types, not on all.
+template <class T>
+std::string TemplateArgumentsOf() {
+  constexpr std::string_view kType = internal::SpelledType<T>();
+  std::string arguments(kType.substr(std::min(kType.find('<'), kType.size())));
+  std::erase(arguments, ' ');
+  return arguments;
 }
 
 }  // namespace permacache::reflection

@@ -147,6 +147,35 @@ TEST(Shape, OfAClassWithFunctionsForCereal) {
   EXPECT_EQ(Shape<WithSaveAndLoad>(), "class WithSaveAndLoad");
 }
 
+template <class T, int kSize>
+class Matrix {
+ public:
+  class Row {
+   public:
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(numbers_);
+    }
+
+   private:
+    std::vector<T> numbers_;
+  };
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(numbers_);
+  }
+
+ private:
+  std::vector<T> numbers_;
+};
+
+TEST(Shape, OfAClassTemplateShowsItsArguments) {
+  EXPECT_EQ((Shape<Matrix<float, 3>>()), "class Matrix<float,3>");
+  EXPECT_NE((Shape<Matrix<float, 3>>()), (Shape<Matrix<double, 3>>()));
+  EXPECT_NE((Shape<Matrix<float, 3>::Row>()), (Shape<Matrix<double, 3>::Row>()));
+}
+
 TEST(FingerprintOf, IsFnv1a) {
   EXPECT_EQ(FingerprintOf(""), 0xcbf29ce484222325u);
   EXPECT_EQ(FingerprintOf("a"), 0xaf63dc4c8601ec8cu);

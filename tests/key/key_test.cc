@@ -95,7 +95,7 @@ class Numbers {
 
  private:
   friend void PermacacheKey(permacache::KeyWriter& key, const Numbers&) {
-    key.Write(std::string("hooked"), std::string("twice"));
+    key.Write("hooked", std::string("twice"));  // a literal, too
     key.Write();
     key.Write(1, 2.5);
   }
