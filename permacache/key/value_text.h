@@ -74,12 +74,25 @@ concept Character = std::same_as<T, char>;
 template <class T>
 concept Number = ArrayNumber<T> || std::floating_point<T>;
 
+// The class template that T derives from, as a pointer; T itself if it is made from one.
+template <template <class...> class Base, class... Arguments>
+Base<Arguments...>* TemplateBehind(const Base<Arguments...>*);
+
+// A class that adds something to a container that it derives from: its elements are not all of it.
+template <class T>
+concept ExtendsAContainer = requires(const T* value) {
+  TemplateBehind(value);
+  requires std::ranges::range<std::remove_pointer_t<decltype(TemplateBehind(value))>>;
+  requires !std::same_as<std::remove_pointer_t<decltype(TemplateBehind(value))>, T>;
+};
+
+template <class T>
+concept CharRange = std::ranges::contiguous_range<const T> && std::ranges::sized_range<const T> &&
+                    std::same_as<std::ranges::range_value_t<const T>, char>;
+
 // std::string, std::string_view and others that are texts of char by their traits.
 template <class T>
-concept Text = std::ranges::contiguous_range<const T> && std::ranges::sized_range<const T> &&
-               std::same_as < std::ranges::range_value_t<const T>,
-char > &&(requires { typename T::traits_type; } ||
-          (std::is_class_v<T> && std::convertible_to<const T&, std::string_view>));
+concept Text = CharRange<T> && requires { typename T::traits_type; } && !ExtendsAContainer<T>;
 
 // "literal", as it is given to KeyWriter::Write.
 template <class T>
@@ -99,12 +112,26 @@ template <class T>
 inline constexpr bool kIsOptional<std::optional<T>> = true;
 
 template <class T>
-concept Range = std::ranges::forward_range<const T> && std::is_class_v<T> &&
-    !std::same_as<std::ranges::range_value_t<const T>, T>;
+inline constexpr bool kIsArray = false;
+template <class T, size_t kSize>
+inline constexpr bool kIsArray<std::array<T, kSize>> = true;
+
+// Whether its elements are all that a T is: it can be made from them, or is a view of them. A grid
+// that also has a width may well be a range, but its elements do not identify it.
+template <class T>
+concept MadeOfElements =
+    kIsArray<T> || std::ranges::view<T> ||
+    (!std::is_aggregate_v<T> && !ExtendsAContainer<T> &&
+     std::constructible_from<T, std::ranges::iterator_t<const T>, std::ranges::iterator_t<const T>>);
 
 template <class T>
-concept NumberArray = std::ranges::contiguous_range<const T> && std::ranges::sized_range<const T> &&
-    ArrayNumber<std::ranges::range_value_t<const T>>;
+concept Range = std::ranges::forward_range<const T> && std::is_class_v<T> &&
+                !std::same_as<std::ranges::range_value_t<const T>, T> && MadeOfElements<T>;
+
+template <class T>
+concept NumberArray = Range<T> && std::ranges::contiguous_range<const T> &&
+                      std::ranges::sized_range<const T> &&
+                      ArrayNumber<std::ranges::range_value_t<const T>>;
 
 template <class T>
 concept Map = Range<T> && requires {

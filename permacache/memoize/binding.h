@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <numeric>
+#include <ranges>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -16,17 +17,19 @@
 
 namespace permacache::memoize {
 
-// How a bound argument of type T travels: by reference to whatever the caller has. What cannot be
-// copied is moved into the function in the end.
-template <class T>
-using Passed = std::conditional_t<std::is_copy_constructible_v<T>, const T&, T&&>;
+// How the argument of a parameter that is declared as D travels: by reference to whatever the
+// caller has. What the function takes by value and nobody can copy is moved into it in the end.
+template <class D, class Value = std::remove_cvref_t<D>>
+using Passed =
+    std::conditional_t<std::is_lvalue_reference_v<D> || std::is_copy_constructible_v<Value>,
+                       const Value&, Value&&>;
 
 struct NoDefault {};
 
-// A parameter of a cached function: its name, the type of its value, its default.
-template <class Name, class Value, class Default>
+// A parameter of a cached function: its name, its type as the function declares it, its default.
+template <class Name, class D, class Default>
 struct Parameter {
-  using ValueType = Value;
+  using Declared = D;
   static constexpr bool kHasDefault = !std::is_same_v<Default, NoDefault>;
   static constexpr std::string_view name() { return Name::name(); }
 
@@ -53,18 +56,30 @@ struct PositionName {
                                             kText.first.size() - kText.second};
 };
 
-// `value` as a T: itself if it is one, else converted as in an ordinary call.
-template <class T, class V>
+template <class T>
+inline constexpr bool kIsInitializerList = false;
+template <class T>
+inline constexpr bool kIsInitializerList<std::initializer_list<T>> = true;
+
+// `value` for a parameter that is declared as D: itself if it is of that type or one derived from
+// it, else converted as in an ordinary call.
+template <class D, class V>
 decltype(auto) ConvertTo(V&& value) {
-  using Plain = std::remove_cvref_t<V>;
-  if constexpr (std::is_same_v<Plain, T>) {
-    return static_cast<Passed<T>>(value);
-  } else if constexpr (std::is_convertible_v<V, T>) {
-    return [&]() -> T { return std::forward<V>(value); }();
-  } else if constexpr (requires { T(value.begin(), value.end()); }) {  // "x"_a = {1, 2}
-    return T(value.begin(), value.end());
+  using Value = std::remove_cvref_t<D>;
+  using Given = std::remove_cvref_t<V>;
+  if constexpr (std::is_same_v<Given, Value> || std::is_base_of_v<Value, Given>) {
+    static_assert(
+        std::is_lvalue_reference_v<Passed<D>> || !std::is_const_v<std::remove_reference_t<V>>,
+        "permacache: this argument can neither be copied nor, being const, be moved");
+    return static_cast<Passed<D>>(value);
+  } else if constexpr (std::is_convertible_v<V, Value>) {
+    return [&]() -> Value { return std::forward<V>(value); }();
+  } else if constexpr (kIsInitializerList<Given> && std::ranges::range<Value> &&
+                       std::is_constructible_v<Value, decltype(value.begin()),
+                                               decltype(value.end())>) {  // "x"_a = {1, 2}
+    return Value(value.begin(), value.end());
   } else {
-    static_assert(std::is_convertible_v<V, T>,
+    static_assert(std::is_convertible_v<V, Value>,
                   "permacache: the value given by name cannot be converted to the type of that "
                   "parameter");
   }
@@ -131,17 +146,17 @@ class Binding {
   template <size_t kIndex, class P, class... Positional, class... Named>
   static decltype(auto) Select(const P& parameter, std::tuple<Positional...>& positional,
                                const std::tuple<Named&...>& by_name) {
-    using Value = typename P::ValueType;
+    using Declared = typename P::Declared;
     constexpr size_t kNamed = Find<Named...>(P::name());
     if constexpr (kIndex < sizeof...(Positional)) {
-      return static_cast<Passed<Value>>(std::get<kIndex>(positional));
+      return static_cast<Passed<Declared>>(std::get<kIndex>(positional));
     } else if constexpr (kNamed != kNowhere) {
-      return ConvertTo<Value>(std::get<kNamed>(by_name).value);
+      return ConvertTo<Declared>(std::get<kNamed>(by_name).value);
     } else {
       static_assert(P::kHasDefault,
                     "permacache: this call leaves out a parameter that has no default; give it by "
                     "position, by name, or a default in Memoize(...)");
-      return static_cast<const Value&>(parameter.default_value);
+      return static_cast<const std::remove_cvref_t<Declared>&>(parameter.default_value);
     }
   }
 };

@@ -48,7 +48,7 @@ template <class Callable, class Result, class... Declared, class... Parameters>
 class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Parameters...>
     : public memoize::AllSpellings<
           CachedFunction<Callable, memoize::Signature<Result, Declared...>, Parameters...>,
-          std::remove_cvref_t<Result>, std::remove_cvref_t<Declared>...> {
+          std::remove_cvref_t<Result>, Declared...> {
  public:
   using ResultType = std::remove_cvref_t<Result>;
 
@@ -72,8 +72,8 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
 
   using Binding = memoize::Binding<Parameters...>;
 
-  template <class T>
-  using Passed = memoize::Passed<std::remove_cvref_t<T>>;
+  template <class D>
+  using Passed = memoize::Passed<D>;
 
   struct Shared {
     std::unique_ptr<memoize::FunctionCache> cache;
@@ -131,8 +131,7 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
   static constexpr bool kFieldsAreArguments =
       sizeof...(Declared) == 1 && (key::WrittenByFields<std::remove_cvref_t<Declared>> && ...) &&
       (std::is_same_v<Parameters,
-                      memoize::Parameter<memoize::PositionName<0>, std::remove_cvref_t<Declared>,
-                                         memoize::NoDefault>> &&
+                      memoize::Parameter<memoize::PositionName<0>, Declared, memoize::NoDefault>> &&
        ...);
 
   static std::string KeyOf(const std::remove_cvref_t<Declared>&... arguments) {

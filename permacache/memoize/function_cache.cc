@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,17 @@ void ReportOnStderr(const Failure& failure) {
   std::fputs(line.c_str(), stderr);
 }
 
+// What the exception that is being handled says.
+std::string CurrentException() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
 void ThrowUnlessOk(const absl::Status& status, std::string_view name, std::string_view doing) {
   if (status.ok()) return;
   throw Error(absl::StrCat("permacache: cannot ", std::string(doing), " ", std::string(name), ": ",
@@ -38,13 +50,13 @@ FunctionCache::FunctionCache(std::string name, OpenStore open, FailureHandler on
 
 FunctionCache::~FunctionCache() { delete store_.load(std::memory_order_acquire); }
 
-absl::StatusOr<storage::Store*> FunctionCache::store() {
+absl::StatusOr<storage::Store*> FunctionCache::store(Patience patience) {
   std::shared_ptr<storage::Store>* opened = store_.load(std::memory_order_acquire);
   if (opened != nullptr) return opened->get();
 
   const steady_clock::time_point now = steady_clock::now();
   const absl::StatusCode last = last_open_.load(std::memory_order_relaxed);
-  if (last != absl::StatusCode::kOk &&
+  if (patience == Patience::kWaitAfterFailure && last != absl::StatusCode::kOk &&
       now.time_since_epoch().count() < next_attempt_.load(std::memory_order_relaxed)) {
     return absl::Status(last, "the cache could not be opened a moment ago");
   }
@@ -64,6 +76,16 @@ absl::StatusOr<storage::Store*> FunctionCache::store() {
 
 bool FunctionCache::Get(std::string_view key,
                         absl::FunctionRef<absl::Status(std::string_view value)> decode) {
+  try {
+    return TryGet(key, decode);
+  } catch (...) {
+    Report(absl::InternalError(absl::StrCat("the result cannot be read: ", CurrentException())));
+    return false;
+  }
+}
+
+bool FunctionCache::TryGet(std::string_view key,
+                           absl::FunctionRef<absl::Status(std::string_view value)> decode) {
   absl::StatusOr<storage::Store*> store = this->store();
   if (!store.ok()) {
     Report(store.status());
@@ -90,13 +112,13 @@ void FunctionCache::Put(std::string_view key, std::chrono::nanoseconds compute_t
                                               .created = std::chrono::system_clock::now(),
                                               .compute_time = compute_time});
     if (!status.ok()) Report(status);
-  } catch (const std::exception& error) {
-    Report(absl::InternalError(absl::StrCat("the result cannot be stored: ", error.what())));
+  } catch (...) {
+    Report(absl::InternalError(absl::StrCat("the result cannot be stored: ", CurrentException())));
   }
 }
 
 bool FunctionCache::Erase(std::string_view key) {
-  absl::StatusOr<storage::Store*> store = this->store();
+  absl::StatusOr<storage::Store*> store = this->store(Patience::kTryNow);
   ThrowUnlessOk(store.status(), name_, "open the cache of");
   absl::StatusOr<bool> erased = (*store)->Erase(key);
   ThrowUnlessOk(erased.status(), name_, "forget a result of");
@@ -104,13 +126,13 @@ bool FunctionCache::Erase(std::string_view key) {
 }
 
 void FunctionCache::Clear() {
-  absl::StatusOr<storage::Store*> store = this->store();
+  absl::StatusOr<storage::Store*> store = this->store(Patience::kTryNow);
   ThrowUnlessOk(store.status(), name_, "open the cache of");
   ThrowUnlessOk((*store)->Clear(), name_, "clear the cache of");
 }
 
 int64_t FunctionCache::Size() {
-  absl::StatusOr<storage::Store*> store = this->store();
+  absl::StatusOr<storage::Store*> store = this->store(Patience::kTryNow);
   ThrowUnlessOk(store.status(), name_, "open the cache of");
   absl::StatusOr<int64_t> size = (*store)->Size();
   ThrowUnlessOk(size.status(), name_, "count the results of");

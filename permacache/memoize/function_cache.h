@@ -35,7 +35,7 @@ class FunctionCache {
   ~FunctionCache();
 
   // Whether there is a record of this key that `decode` accepts. It returns kFailedPrecondition for
-  // a value of another type, which is a miss like any other.
+  // a value of another type, which is a miss like any other. What it throws is a failure.
   bool Get(std::string_view key, absl::FunctionRef<absl::Status(std::string_view value)> decode);
 
   // Stores the value that `encode` returns. What it throws is a failure of the cache.
@@ -52,7 +52,9 @@ class FunctionCache {
   FunctionStats Stats() const;
 
  private:
-  absl::StatusOr<storage::Store*> store();
+  enum class Patience { kWaitAfterFailure, kTryNow };
+  absl::StatusOr<storage::Store*> store(Patience patience = Patience::kWaitAfterFailure);
+  bool TryGet(std::string_view key, absl::FunctionRef<absl::Status(std::string_view value)> decode);
   void Report(const absl::Status& status);
 
   const std::string name_;

@@ -16,6 +16,7 @@
 #endif
 
 #include <cstddef>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -35,6 +36,10 @@
 namespace permacache {
 namespace memoize {
 
+template <class T>
+concept ViewOfMutable = std::ranges::view<T> && std::ranges::contiguous_range<T> &&
+    !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<T>>>;
+
 // The compiler's lines around these messages show the type and the position of the parameter.
 template <size_t kPosition, class Declared>
 constexpr void CheckParameter() {
@@ -48,6 +53,9 @@ constexpr void CheckParameter() {
       "permacache: a parameter is a non-const reference, through which the function "
       "could give results that are not stored. Take it by value or by const reference, "
       "and return the results");
+  static_assert(!ViewOfMutable<Value>,
+                "permacache: a parameter is a view through which the function could give results "
+                "that are not stored. Take std::span<const T>, and return the results");
   // Never called: that it compiles shows that there is a key.
   static_cast<void>([](std::string& text, const Value& value) { key::AppendValue(text, value); });
 }
@@ -65,14 +73,24 @@ constexpr void CheckResult() {
   }
 }
 
-template <class Value, class Description>
+// A default lives as long as the cached function; a view would outlive what it shows.
+template <class Value, class Given>
+inline constexpr bool kDefaultWouldDangle =
+    std::ranges::view<Value> && !std::is_same_v<std::remove_cvref_t<Given>, Value> &&
+    !std::is_array_v<std::remove_cvref_t<Given>>;
+
+template <class Declared, class Description>
 auto MakeParameter(Description&& description) {
   using Plain = std::remove_cvref_t<Description>;
   if constexpr (kIsParameterName<Plain>) {
-    return Parameter<Plain, Value, NoDefault>{};
+    return Parameter<Plain, Declared, NoDefault>{};
   } else {
-    return Parameter<Plain, Value, Value>{
-        ConvertTo<Value>(std::forward<Description>(description).value)};
+    using Value = std::remove_cvref_t<Declared>;
+    static_assert(!kDefaultWouldDangle<Value, decltype(description.value)>,
+                  "permacache: the default of a parameter that is a view would not live long "
+                  "enough. Give a string literal, or a view of something that does");
+    return Parameter<Plain, Declared, Value>{
+        ConvertTo<Declared>(std::forward<Description>(description).value)};
   }
 }
 
@@ -95,11 +113,9 @@ auto MakeCachedFunction(std::unique_ptr<FunctionCache> cache, Callable&& callabl
         std::move(cache), std::forward<Callable>(callable), std::tuple(std::move(parameters)...));
   };
   if constexpr (kUnnamed) {
-    return finish(
-        Parameter<PositionName<kPosition>, std::remove_cvref_t<Declared>, NoDefault>{}...);
+    return finish(Parameter<PositionName<kPosition>, Declared, NoDefault>{}...);
   } else {
-    return finish(
-        MakeParameter<std::remove_cvref_t<Declared>>(std::forward<Descriptions>(descriptions))...);
+    return finish(MakeParameter<Declared>(std::forward<Descriptions>(descriptions))...);
   }
 }
 

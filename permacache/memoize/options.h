@@ -16,7 +16,8 @@ using storage::Compression;
 
 enum class Storage {
   kDisk,    // one LMDB environment per function
-  kMemory,  // nothing outlives the Cache object and the functions made from it
+  kMemory,  // nothing outlives the Cache object and the functions made from it; not to be used in
+            // a child that was forked while another thread used it
 };
 
 // Something that went wrong with the cache while a call went on without it: a full disk, a

@@ -45,6 +45,11 @@ struct ParameterName {
 
   static constexpr std::string_view name() { return kName.view(); }
 
+  constexpr ParameterName() = default;
+  constexpr ParameterName(const ParameterName&) = default;
+  // "x"_a = {} would come here, as nothing tells of which type the braces are: write the type.
+  ParameterName& operator=(const ParameterName&) = delete;
+
   // A variable is referred to, a temporary is moved in.
   template <class T>
   constexpr auto operator=(T&& value) const {

@@ -62,8 +62,14 @@ std::string Compress(std::string_view value) {
   return compressed;
 }
 
+// No record holds more, so a greater length is a lie that would cost its memory.
+constexpr uint64_t kLargestValue = uint64_t{1} << 31;
+
 // The header's length of the value is only believed as far as zstd's own frame confirms it.
 absl::Status Decompress(std::string_view stored, uint64_t value_size, std::string& value) {
+  if (value_size > kLargestValue) {
+    return absl::DataLossError("a record's compressed value has an impossible length");
+  }
   if (ZSTD_getFrameContentSize(stored.data(), stored.size()) != value_size) {
     return absl::DataLossError("a record's compressed value has another length than it says");
   }

@@ -101,7 +101,7 @@ absl::Status CheckMeta(const Meta& meta) {
   if (meta.page_flags != kMetaPage || meta.magic != kMagic) return Damaged("not an LMDB file");
   if (meta.version != kVersion) return Damaged("an LMDB file of a version that is not known");
   const uint32_t page_size = meta.free_list.page_size;
-  if (page_size < 512 || page_size > 65536 || (page_size & (page_size - 1)) != 0) {
+  if (page_size < 512 || page_size > 32768 || (page_size & (page_size - 1)) != 0) {
     return Damaged("a meta page has an impossible page size");
   }
   if ((meta.free_list.flags & ~kIntegerKeys) != 0 || meta.main.flags != 0) {

@@ -1,8 +1,13 @@
 #include "permacache/storage/lmdb_environment.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <string>
@@ -18,6 +23,16 @@ namespace permacache::storage {
 namespace {
 
 constexpr size_t kLeastMapSize = size_t{1} << 20;
+
+// Where address space is short, how much of it is left to the rest of the program: a map takes one
+// part in so many.
+constexpr size_t kShareOfScarceSpace = 16;
+
+// How often a writer looks for readers that died and keep old pages from being used again.
+constexpr uint64_t kWritesBetweenReaderChecks = 256;
+
+// Enough for kMaxReaders slots, of a cache line each, and the header before them.
+constexpr off_t kLockFileSize = 128 << 10;
 constexpr unsigned kMaxReaders = 1024;
 constexpr unsigned kMaxGenerations = 128;
 constexpr mode_t kDirectoryMode = 0700;
@@ -59,6 +74,28 @@ absl::Status CheckMetaPagesPatiently(const std::filesystem::path& file) {
   return status;
 }
 
+// LMDB takes a write that the disk had no room for to the end for an input/output error.
+bool IsDiskFull(const std::filesystem::path& directory) {
+  struct statvfs info;
+  return statvfs(directory.c_str(), &info) == 0 && info.f_bavail == 0;
+}
+
+// Whether a mapping of this size can be had besides those there are.
+bool IsSpaceFor(size_t size) {
+  void* space = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (space == MAP_FAILED) return false;
+  munmap(space, size);
+  return true;
+}
+
+// `wanted`, or where address space is short so much that others can live, too.
+size_t AffordableMapSize(size_t wanted) {
+  if (IsSpaceFor(wanted)) return wanted;
+  size_t size = wanted / 2;
+  while (size > kLeastMapSize && !IsSpaceFor(size)) size /= 2;
+  return std::max(size / kShareOfScarceSpace, kLeastMapSize);
+}
+
 absl::Status Annotate(const absl::Status& status, const std::filesystem::path& path) {
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(path.string(), ": ", status.message()));
@@ -84,7 +121,7 @@ class LmdbRegistry {
     }
     LmdbEnvironment*& environment = environments_[{info.st_dev, info.st_ino}];
     // Somebody may have deleted the cache; a new folder may even have got the same inode.
-    if (environment != nullptr && environment->IsFileReplaced()) environment = nullptr;
+    if (environment != nullptr && !environment->IsFileOf(options.directory)) environment = nullptr;
     if (environment == nullptr) {
       absl::StatusOr<LmdbEnvironment*> opened = LmdbEnvironment::Open(options);
       if (!opened.ok()) {
@@ -140,6 +177,7 @@ LmdbEnvironment::LmdbEnvironment(const LmdbOptions& options, bool read_only)
     : options_(options), read_only_(read_only) {}
 
 LmdbEnvironment::~LmdbEnvironment() {
+  if (has_no_map_.load(std::memory_order_relaxed)) return;
   for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
   if (env_ != nullptr) mdb_env_close(env_);
 }
@@ -151,11 +189,8 @@ absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& option
     if (!status.ok() && !absl::IsPermissionDenied(status)) return status;
     LmdbEnvironment* environment = new LmdbEnvironment(options, read_only);
     absl::Cleanup destroy = [&] { delete environment; };
-    size_t map_size = options.map_size;
-    do {
-      status = environment->OpenFile(map_size);
-      map_size /= 2;
-    } while (absl::IsResourceExhausted(status) && map_size >= kLeastMapSize);
+    status = environment->AllocateLockFile();
+    if (status.ok()) status = environment->OpenFile();
     if (status.ok()) status = environment->CheckFile();
     if (status.ok()) {
       std::move(destroy).Cancel();
@@ -165,7 +200,30 @@ absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& option
   return status;
 }
 
-absl::Status LmdbEnvironment::OpenFile(size_t map_size) {
+// LMDB writes to the lock file through memory. Where the disk has no room for a page of it, that
+// would end the process with SIGBUS. Only called while this process has not opened the file, whose
+// locks it would lose with the descriptor.
+absl::Status LmdbEnvironment::AllocateLockFile() const {
+  if (read_only_) return absl::OkStatus();
+  const std::filesystem::path file = options_.directory / "lock.mdb";
+  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, kFileMode);
+  const auto failed = [&] {
+    return absl::ErrnoToStatus(errno, absl::StrCat(file.string(), ": cannot make the lock file"));
+  };
+  if (fd < 0) return failed();
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  struct stat info;
+  if (fstat(fd, &info) != 0) return failed();
+  if (!S_ISREG(info.st_mode)) {
+    return absl::DataLossError(absl::StrCat(file.string(), ": not a regular file"));
+  }
+  // A file that is in use keeps its size, which says how many readers there can be.
+  const off_t size = info.st_size > 0 ? info.st_size : kLockFileSize;
+  if (fallocate(fd, 0, 0, size) != 0 && errno != EOPNOTSUPP) return failed();
+  return absl::OkStatus();
+}
+
+absl::Status LmdbEnvironment::OpenFile() {
   if (int error = mdb_env_create(&env_); error != 0) return ToStatus(error, "create");
   absl::Cleanup close = [&] {
     mdb_env_close(env_);
@@ -173,12 +231,12 @@ absl::Status LmdbEnvironment::OpenFile(size_t map_size) {
   };
   mdb_env_set_maxreaders(env_, kMaxReaders);
   mdb_env_set_maxdbs(env_, kMaxGenerations);
+  const size_t map_size = AffordableMapSize(options_.map_size);
   if (int error = mdb_env_set_mapsize(env_, map_size); error != 0) return ToStatus(error, "map");
   const unsigned flags = MDB_NOTLS | (read_only_ ? MDB_RDONLY : 0);
   const int error = mdb_env_open(env_, options_.directory.c_str(), flags, kFileMode);
   if (error != 0) return ToStatus(error, "open");
-  int dead = 0;
-  mdb_reader_check(env_, &dead);
+  ClearDeadReaders();
   std::move(close).Cancel();
   return absl::OkStatus();
 }
@@ -198,15 +256,40 @@ absl::Status LmdbEnvironment::CheckFile() {
   return Annotate(checked, options_.directory / "data.mdb");
 }
 
+// Reading a map beyond the end of its file is SIGBUS, and what is written to a deleted file is
+// lost.
+absl::Status LmdbEnvironment::CheckPresence() {
+  if (has_no_map_.load(std::memory_order_acquire)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        options_.directory.string(), ": there is no address space left for the cache"));
+  }
+  mdb_filehandle_t file;
+  mdb_env_get_fd(env_, &file);
+  struct stat info;
+  if (fstat(file, &info) != 0 || info.st_nlink == 0) {
+    return absl::AbortedError(
+        absl::StrCat(options_.directory.string(), ": the data file was deleted while in use"));
+  }
+  int64_t largest = largest_file_size_.load(std::memory_order_relaxed);
+  if (info.st_size < largest) {
+    return absl::AbortedError(
+        absl::StrCat(options_.directory.string(), ": the data file was truncated while in use"));
+  }
+  while (info.st_size > largest &&
+         !largest_file_size_.compare_exchange_weak(largest, info.st_size)) {
+  }
+  return absl::OkStatus();
+}
+
 absl::Status LmdbEnvironment::Read(absl::FunctionRef<int(MDB_txn*)> body) {
+  if (absl::Status status = CheckPresence(); !status.ok()) return status;
   bool cleared_readers = false;
   for (;;) {
     const int error = TryRead(body);
     if (error == MDB_MAP_RESIZED) {
       if (absl::Status status = AdoptMap(); !status.ok()) return status;
     } else if (error == MDB_READERS_FULL && !cleared_readers) {
-      int dead = 0;
-      mdb_reader_check(env_, &dead);
+      ClearDeadReaders();
       cleared_readers = true;
     } else {
       return ToStatus(error, "read");
@@ -216,6 +299,7 @@ absl::Status LmdbEnvironment::Read(absl::FunctionRef<int(MDB_txn*)> body) {
 
 int LmdbEnvironment::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
+  if (has_no_map_.load(std::memory_order_relaxed)) return ENOMEM;
   MDB_txn* txn = nullptr;
   if (int error = TakeReader(&txn); error != 0) return error;
   const absl::Cleanup give_back = [&] {
@@ -245,6 +329,10 @@ absl::Status LmdbEnvironment::Write(absl::FunctionRef<int(MDB_txn*)> body) {
     return absl::PermissionDeniedError(
         absl::StrCat(options_.directory.string(), ": the cache can be read but not written"));
   }
+  if (absl::Status status = CheckPresence(); !status.ok()) return status;
+  if (writes_.fetch_add(1, std::memory_order_relaxed) % kWritesBetweenReaderChecks == 0) {
+    ClearDeadReaders();
+  }
   for (;;) {
     const size_t map_size = MapSize();
     const int error = TryWrite(body);
@@ -262,6 +350,7 @@ absl::Status LmdbEnvironment::Write(absl::FunctionRef<int(MDB_txn*)> body) {
 
 int LmdbEnvironment::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
+  if (has_no_map_.load(std::memory_order_relaxed)) return ENOMEM;
   MDB_txn* txn = nullptr;
   if (int error = mdb_txn_begin(env_, nullptr, 0, &txn); error != 0) return error;
   absl::Cleanup abort = [&] { mdb_txn_abort(txn); };
@@ -282,20 +371,46 @@ size_t LmdbEnvironment::MapSize() {
   return info.me_mapsize;
 }
 
-absl::Status LmdbEnvironment::GrowMap(size_t full_size) {
-  if (MapSize() > full_size) return absl::OkStatus();  // another thread was faster
-  return SetMapSize(2 * full_size);
+void LmdbEnvironment::ClearDeadReaders() {
+  int dead = 0;
+  mdb_reader_check(env_, &dead);
 }
 
-// Another process has grown the map; 0 takes over its size.
-absl::Status LmdbEnvironment::AdoptMap() { return SetMapSize(0); }
+absl::Status LmdbEnvironment::GrowMap(size_t full_size) {
+  if (MapSize() > full_size) return absl::OkStatus();  // another thread was faster
+  ClearDeadReaders();                                  // they may be what keeps it full
+  return ResizeMap(full_size + full_size / 8, 2 * full_size);
+}
 
-absl::Status LmdbEnvironment::SetMapSize(size_t size) {
+// Another process has grown the file beyond this one's map. How large its own map is does not
+// matter: it may have more address space.
+absl::Status LmdbEnvironment::AdoptMap() {
+  MDB_envinfo info;
+  MDB_stat stat;
+  {
+    const auto gate = EnterTransaction();
+    mdb_env_info(env_, &info);
+    mdb_env_stat(env_, &stat);
+  }
+  const size_t used = (info.me_last_pgno + 1) * stat.ms_psize;
+  return ResizeMap(used + used / 8, std::max(2 * used, info.me_mapsize));
+}
+
+// Makes the map `wanted` large or, where address space is short, at least `least`. LMDB gives up
+// the old map before it asks for the new one, so whether there is space is tried out before.
+absl::Status LmdbEnvironment::ResizeMap(size_t least, size_t wanted) {
   std::lock_guard turn(turnstile_);
   resizing_.store(true, std::memory_order_release);
   std::unique_lock gate(gate_);
   resizing_.store(false, std::memory_order_release);
-  return ToStatus(mdb_env_set_mapsize(env_, size), "grow the map of");
+  size_t size = wanted;
+  while (!IsSpaceFor(size)) {
+    if (size == least) return ToStatus(MDB_MAP_FULL, "grow the map of");
+    size = std::max(least, size / 4 * 3);
+  }
+  const int error = mdb_env_set_mapsize(env_, size);
+  if (error != 0) has_no_map_.store(true, std::memory_order_release);
+  return ToStatus(error, "grow the map of");
 }
 
 absl::StatusOr<MDB_dbi> LmdbEnvironment::OpenGeneration(uint32_t version) {
@@ -331,13 +446,14 @@ absl::StatusOr<MDB_dbi> LmdbEnvironment::OpenGeneration(uint32_t version) {
   return database;
 }
 
-bool LmdbEnvironment::IsFileReplaced() const {
+bool LmdbEnvironment::IsFileOf(const std::filesystem::path& directory) const {
   mdb_filehandle_t file;
   mdb_env_get_fd(env_, &file);
   struct stat opened, present;
-  if (fstat(file, &opened) != 0) return true;
-  if (stat((options_.directory / "data.mdb").c_str(), &present) != 0) return true;
-  return opened.st_dev != present.st_dev || opened.st_ino != present.st_ino;
+  if (fstat(file, &opened) != 0) return false;
+  if (stat((directory / "data.mdb").c_str(), &present) != 0) return false;
+  return opened.st_dev == present.st_dev && opened.st_ino == present.st_ino &&
+         present.st_size >= largest_file_size_.load(std::memory_order_relaxed);
 }
 
 absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
@@ -359,6 +475,11 @@ absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
       return absl::ResourceExhaustedError(message);
     case EROFS:
       return absl::PermissionDeniedError(message);
+    case EIO:
+      if (IsDiskFull(options_.directory)) return absl::ResourceExhaustedError(message);
+      return absl::InternalError(message);
+    case MDB_BAD_RSLOT:
+      return absl::AbortedError(message);
     default:
       return error > 0
                  ? absl::ErrnoToStatus(error, absl::StrCat(options_.directory.string(), ": cannot ",

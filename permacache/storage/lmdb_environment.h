@@ -33,7 +33,7 @@ struct LmdbOptions {
 
   // Address space reserved for the data file, in bytes. Costs neither memory nor disk. Where so
   // much cannot be had less is taken, and where it does not suffice it is doubled as needed.
-  size_t map_size = size_t{1} << 36;
+  size_t map_size = size_t{1} << 32;
 };
 
 // How many forks lie between this process and the first one that used an environment.
@@ -47,15 +47,19 @@ class LmdbEnvironment {
   using Share = std::unique_ptr<LmdbEnvironment, Release>;
 
   // A share of the environment in a directory, which is opened if this process has not opened it
-  // yet under any spelling of its path, and closed with the last share. If the directory or
-  // its file cannot be written but read, the environment is read-only. The whole structure of
-  // the data file is checked when it is opened.
+  // yet under any spelling of its path, and closed with the last share. If the data file can be
+  // read but not written the environment is read-only; readers need write access to the lock file
+  // all the same, except on a read-only file system. The whole structure of the data file is
+  // checked when it is opened.
   static absl::StatusOr<Share> Acquire(const LmdbOptions& options);
 
   LmdbEnvironment(const LmdbEnvironment&) = delete;
   LmdbEnvironment& operator=(const LmdbEnvironment&) = delete;
 
   bool read_only() const { return read_only_; }
+
+  // Both Read and Write return kAborted when the data file was deleted or truncated meanwhile: the
+  // environment is lost, and another has to be acquired.
 
   // Runs `body` in a read transaction. It returns an LMDB error code, 0 for none, and must neither
   // take long nor use this environment. May run more than once if the map was resized.
@@ -76,8 +80,10 @@ class LmdbEnvironment {
   ~LmdbEnvironment();
 
   static absl::StatusOr<LmdbEnvironment*> Open(const LmdbOptions& options);
-  absl::Status OpenFile(size_t map_size);
+  absl::Status AllocateLockFile() const;
+  absl::Status OpenFile();
   absl::Status CheckFile();
+  absl::Status CheckPresence();
 
   int TryRead(absl::FunctionRef<int(MDB_txn*)> body);
   int TryWrite(absl::FunctionRef<int(MDB_txn*)> body);
@@ -85,11 +91,12 @@ class LmdbEnvironment {
 
   std::shared_lock<std::shared_mutex> EnterTransaction();
   size_t MapSize();
+  void ClearDeadReaders();
   absl::Status GrowMap(size_t full_size);
   absl::Status AdoptMap();
-  absl::Status SetMapSize(size_t size);
+  absl::Status ResizeMap(size_t least, size_t wanted);
 
-  bool IsFileReplaced() const;
+  bool IsFileOf(const std::filesystem::path& directory) const;
   absl::Status ToStatus(int error, const char* doing) const;
 
   const LmdbOptions options_;
@@ -101,6 +108,12 @@ class LmdbEnvironment {
   std::shared_mutex gate_;
   std::mutex turnstile_;
   std::atomic<bool> resizing_ = false;
+
+  // Set when LMDB has given up the map and could not get another: it must not be touched any more.
+  std::atomic<bool> has_no_map_ = false;
+
+  std::atomic<int64_t> largest_file_size_ = 0;  // LMDB never makes its file smaller
+  std::atomic<uint64_t> writes_ = 0;
 
   std::mutex readers_mutex_;
   std::vector<MDB_txn*> readers_;  // read transactions that were reset, to be renewed

@@ -76,18 +76,38 @@ absl::StatusOr<LmdbStore::Opened*> LmdbStore::Here() {
   return opened;
 }
 
-absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
-                                    absl::FunctionRef<void(const Record&)> visit) {
+// Whoever deleted the cache's folder shall not cost the results to come.
+absl::Status LmdbStore::Reopen(Opened* lost) {
+  absl::StatusOr<std::unique_ptr<Opened>> fresh = OpenHere();
+  if (!fresh.ok()) return fresh.status();
+  if (opened_.compare_exchange_strong(lost, fresh->get(), std::memory_order_acq_rel)) {
+    fresh->release()->replaced.reset(lost);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LmdbStore::On(absl::FunctionRef<absl::Status(const Opened&)> operate) {
   absl::StatusOr<Opened*> here = Here();
   if (!here.ok()) return here.status();
-  if (!(*here)->exists) return false;
+  const absl::Status status = operate(**here);
+  if (!absl::IsAborted(status)) return status;
+  if (absl::Status reopened = Reopen(*here); !reopened.ok()) return reopened;
+  here = Here();
+  return here.ok() ? operate(**here) : here.status();
+}
+
+absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
+                                    absl::FunctionRef<void(const Record&)> visit) {
   Index index(key);
   absl::StatusOr<bool> found = false;
-  absl::Status status = (*here)->environment->Read([&](MDB_txn* txn) {
-    MDB_val bytes;
-    const int error = mdb_get(txn, (*here)->database, index.val(), &bytes);
-    if (error == 0) found = OpenEnvelope(ToView(bytes), key, visit);
-    return error == MDB_NOTFOUND ? 0 : error;
+  absl::Status status = On([&](const Opened& here) {
+    if (!here.exists) return absl::OkStatus();
+    return here.environment->Read([&](MDB_txn* txn) {
+      MDB_val bytes;
+      const int error = mdb_get(txn, here.database, index.val(), &bytes);
+      if (error == 0) found = OpenEnvelope(ToView(bytes), key, visit);
+      return error == MDB_NOTFOUND ? 0 : error;
+    });
   });
   if (!status.ok()) return status;
   if (!found.ok()) {
@@ -98,59 +118,56 @@ absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
 }
 
 absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
-  absl::StatusOr<Opened*> here = Here();
-  if (!here.ok()) return here.status();
   if (key.size() + record.value.size() > kLargestRecord) {
     return absl::ResourceExhaustedError(absl::StrCat(
         options_.environment.directory.string(), ": a record of ", key.size() + record.value.size(),
-        " bytes is too large for this store, which "
-        "takes up to ",
-        kLargestRecord));
+        " bytes is too large for this store, which takes up to ", kLargestRecord));
   }
   std::string envelope = SealEnvelope(key, record, options_.compression);
   Index index(key);
-  return (*here)->environment->Write([&](MDB_txn* txn) {
-    MDB_val bytes{envelope.size(), envelope.data()};
-    return mdb_put(txn, (*here)->database, index.val(), &bytes, 0);
+  return On([&](const Opened& here) {
+    return here.environment->Write([&](MDB_txn* txn) {
+      MDB_val bytes{envelope.size(), envelope.data()};
+      return mdb_put(txn, here.database, index.val(), &bytes, 0);
+    });
   });
 }
 
 absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
-  absl::StatusOr<Opened*> here = Here();
-  if (!here.ok()) return here.status();
-  if (!(*here)->exists) return false;
   Index index(key);
   bool erased = false;
-  absl::Status status = (*here)->environment->Write([&](MDB_txn* txn) {
-    erased = false;
-    MDB_val bytes;
-    int error = mdb_get(txn, (*here)->database, index.val(), &bytes);
-    if (error == MDB_NOTFOUND) return 0;
-    if (error != 0) return error;
-    // What cannot be read is as good as erased; only another key's record stays.
-    const absl::StatusOr<bool> same = OpenEnvelope(ToView(bytes), key, [](const Record&) {});
-    if (same.ok() && !*same) return 0;
-    erased = true;
-    return mdb_del(txn, (*here)->database, index.val(), nullptr);
+  absl::Status status = On([&](const Opened& here) {
+    if (!here.exists) return absl::OkStatus();
+    return here.environment->Write([&](MDB_txn* txn) {
+      erased = false;
+      MDB_val bytes;
+      int error = mdb_get(txn, here.database, index.val(), &bytes);
+      if (error == MDB_NOTFOUND) return 0;
+      if (error != 0) return error;
+      // What cannot be read is as good as erased; only another key's record stays.
+      const absl::StatusOr<bool> same = OpenEnvelope(ToView(bytes), key, [](const Record&) {});
+      if (same.ok() && !*same) return 0;
+      erased = true;
+      return mdb_del(txn, here.database, index.val(), nullptr);
+    });
   });
   if (!status.ok()) return status;
   return erased;
 }
 
 absl::Status LmdbStore::Clear() {
-  absl::StatusOr<Opened*> here = Here();
-  if (!here.ok()) return here.status();
-  return (*here)->environment->Write(
-      [&](MDB_txn* txn) { return mdb_drop(txn, (*here)->database, 0); });
+  return On([&](const Opened& here) {
+    return here.environment->Write([&](MDB_txn* txn) { return mdb_drop(txn, here.database, 0); });
+  });
 }
 
 absl::StatusOr<int64_t> LmdbStore::Size() {
-  absl::StatusOr<Opened*> here = Here();
-  if (!here.ok()) return here.status();
-  if (!(*here)->exists) return 0;
   MDB_stat stat{};
-  absl::Status status = (*here)->environment->Read(
-      [&](MDB_txn* txn) { return mdb_stat(txn, (*here)->database, &stat); });
+  absl::Status status = On([&](const Opened& here) {
+    if (!here.exists) return absl::OkStatus();
+    return here.environment->Read(
+        [&](MDB_txn* txn) { return mdb_stat(txn, here.database, &stat); });
+  });
   if (!status.ok()) return status;
   return static_cast<int64_t>(stat.ms_entries);
 }

@@ -44,12 +44,17 @@ class LmdbStore : public Store {
     LmdbEnvironment::Share environment;
     MDB_dbi database;
     bool exists;  // false for a version that a read-only cache does not have
+    std::unique_ptr<Opened> replaced = nullptr;  // an earlier one, which calls may still be using
   };
 
   explicit LmdbStore(const LmdbStoreOptions& options) : options_(options) {}
 
   absl::StatusOr<std::unique_ptr<Opened>> OpenHere() const;
   absl::StatusOr<Opened*> Here();
+  absl::Status Reopen(Opened* lost);
+
+  // Runs `operate`, which returns a status, on what is open here; once more if that was lost.
+  absl::Status On(absl::FunctionRef<absl::Status(const Opened&)> operate);
 
   const LmdbStoreOptions options_;
   std::atomic<Opened*> opened_ = nullptr;

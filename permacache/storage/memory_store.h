@@ -1,4 +1,5 @@
 // A store in this process' memory: for tests, and for caches that shall not outlive the program.
+// Must not be used in a child that was forked while another thread used it.
 #ifndef PERMACACHE_STORAGE_MEMORY_STORE_H_
 #define PERMACACHE_STORAGE_MEMORY_STORE_H_
 

@@ -83,4 +83,5 @@ def compile_fail_test(name, src, cases, deps, **kwargs):
     """Checks that each of the cases in `src` is refused with its words."""
     if not cases:
         fail("%s: without a case nothing is tested" % name)
-    _compile_fail_rule_test(name = name, src = src, cases = cases, deps = deps, **kwargs)
+    tags = kwargs.pop("tags", []) + ["compile_fail"]  # nothing runs: sanitizers can leave it out
+    _compile_fail_rule_test(name = name, src = src, cases = cases, deps = deps, tags = tags, **kwargs)

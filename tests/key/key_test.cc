@@ -328,6 +328,49 @@ TEST(KeyText, OfARecursiveAggregate) {
             R"({".attr.__name__": "Tree", "children": [], "value": 2}], "value": 1})");
 }
 
+struct Raster {
+  int width = 0;
+  std::vector<float> pixels;
+  auto begin() const { return pixels.begin(); }
+  auto end() const { return pixels.end(); }
+};
+
+TEST(KeyText, OfAStructThatIsARangeHasAllItsFields) {
+  EXPECT_EQ(KeyText(Raster{2, {1, 2}}),
+            R"({".attr.__name__": "Raster", "pixels": [1.0, 2.0], "width": 2})");
+}
+
+class Grid {  // a range, but not its elements alone
+ public:
+  const int* begin() const { return cells_.data(); }
+  const int* end() const { return cells_.data() + cells_.size(); }
+
+ private:
+  int width_ = 3;
+  std::vector<int> cells_;
+};
+
+class Named : public std::vector<int> {
+ public:
+  using std::vector<int>::vector;
+  std::string name;
+};
+
+class Tagged : public std::string {
+ public:
+  using std::string::string;
+  int tag = 0;
+};
+
+TEST(KeyText, IsNotWrittenFromElementsWhereThereIsMore) {
+  static_assert(key::internal::Range<std::vector<int>> && key::internal::Range<std::list<int>> &&
+                key::internal::Range<std::span<const int>> &&
+                key::internal::Range<std::array<int, 3>> && key::internal::Text<std::string>);
+  EXPECT_FALSE(key::internal::Range<Grid>);
+  EXPECT_FALSE(key::internal::Range<Named>);
+  EXPECT_FALSE(key::internal::Text<Tagged> || key::internal::Range<Tagged>);
+}
+
 TEST(PermacacheKeyHook, AsAFriendOfAClass) {
   EXPECT_EQ(KeyText(shapes::Mesh("cube", {1, 2})),
             R"({".type": "Mesh", "values": ["cube", [1, 2]]})");

@@ -199,6 +199,45 @@ TEST(Record, ThatIsDamagedIsReportedComputedAndReplaced) {
   EXPECT_EQ(f.function.Stats().hits, 1);
 }
 
+TEST(Cache, ThatIsDeletedWhileInUseIsMadeAnew) {
+  const TemporaryDirectory directory;
+  Observed f(directory.path());
+  f.function(1);
+  std::filesystem::remove_all(directory.path() / "f");
+  EXPECT_EQ(f.function(2), 4);
+  EXPECT_EQ(f.function(1), 2);
+  EXPECT_EQ(f.function.Stats().hits, 0);
+  EXPECT_TRUE(f.failures.empty());
+  EXPECT_EQ(RunProcesses(1, [&](int) { return Observed(directory.path()).function.Size() != 2; }),
+            0);
+}
+
+TEST(DataFile, ThatIsTruncatedWhileInUseLetsCallsCompute) {
+  const TemporaryDirectory directory;
+  Observed f(directory.path());
+  for (int i = 0; i < 200; ++i) f.function(i);
+  std::filesystem::resize_file(directory.path() / "f" / "data.mdb", 3 * 4096);
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(f.function(i), 2 * i);
+  EXPECT_EQ(f.failures.size(), size_t{1});
+  EXPECT_TRUE(absl::IsDataLoss(f.failures[0].status)) << f.failures[0].status;
+}
+
+TEST(Error, OfAnOperationSaysWhereAndWhyEachTime) {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directory(directory.path() / "f");
+  std::ofstream(directory.path() / "f" / "data.mdb") << "rubbish";
+  Observed f(directory.path());
+  f.function(1);
+  for (int i = 0; i < 2; ++i) {
+    try {
+      f.function.Clear();
+      ADD_FAILURE() << "cleared";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr("data.mdb"), HasSubstr("meta pages")));
+    }
+  }
+}
+
 TEST(FailureHandler, MayThrowWithoutHarm) {
   const TemporaryDirectory directory;
   std::filesystem::create_directory(directory.path() / "f");
@@ -226,6 +265,7 @@ struct CannotBeWritten {
   int number = 0;
   template <class Archive>
   void save(Archive&) const {
+    if (number == 4) throw 7;
     throw std::runtime_error("cannot be written");
   }
   template <class Archive>
@@ -245,6 +285,7 @@ TEST(Result, WhoseEncodingThrowsIsReturnedAllTheSame) {
   EXPECT_EQ(f(3).number, 3);
   ASSERT_EQ(failures.size(), size_t{1});
   EXPECT_THAT(std::string(failures[0].status.message()), HasSubstr("cannot be written"));
+  EXPECT_EQ(f(4).number, 4);
 }
 
 }  // namespace

@@ -362,6 +362,33 @@ TEST_F(MemoizeTest, MovesWhatCannotBeCopied) {
   EXPECT_EQ(f.Stats().hits, 1);
 }
 
+class Shape {
+ public:
+  explicit Shape(int sides) : sides_(sides) {}
+  Shape(const Shape&) = delete;
+  virtual ~Shape() = default;
+  virtual int Area() const = 0;
+
+ private:
+  friend void PermacacheKey(KeyWriter& key, const Shape& shape) { key.Write(shape.sides_); }
+  int sides_;
+};
+
+class Square : public Shape {
+ public:
+  Square() : Shape(4) {}
+  int Area() const override { return 16; }
+};
+
+TEST_F(MemoizeTest, RefersToWhatCannotBeCopied) {
+  auto f = cache_.Memoize(
+      "f", [](const Shape& shape) { return shape.Area(); }, "shape"_a);
+  const Square square;
+  EXPECT_EQ(f(square), 16);
+  EXPECT_EQ(f("shape"_a = square), 16);
+  EXPECT_EQ(f.Stats().hits, 1);
+}
+
 TEST_F(MemoizeTest, ResultsOfManyKindsComeBack) {
   EXPECT_EQ(cache_.Memoize("b", [](int) { return true; })(0), true);
   for (int i = 0; i < 2; ++i) {

@@ -1,7 +1,9 @@
 // What Memoize refuses, and which calls a cached function does; see tests/compile.
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "permacache/memoize/memoize.h"
@@ -35,6 +37,20 @@ void Use() {
 #endif
 #ifdef PARAMETER_WITHOUT_KEY
   auto g = Memoize("g", [](const Opaque& opaque) { return opaque.value(); });
+#endif
+#ifdef WRITABLE_SPAN_PARAMETER
+  auto g = Memoize("g", [](std::span<double> out) { return out.size(); });
+#endif
+#ifdef DANGLING_DEFAULT
+  auto g = Memoize(
+      "g", [](std::string_view s) { return s.size(); }, "s"_a = std::string("gone"));
+#endif
+#ifdef EMPTY_BRACES
+  f("x"_a = {});
+#endif
+#ifdef BRACES_THAT_ARE_NO_RANGE
+  auto g = Memoize(
+      "g", [](std::pair<bool, bool> p) { return p.first; }, "p"_a = {false, false});
 #endif
 #ifdef NO_RESULT
   auto g = Memoize("g", [](int) {});

@@ -111,6 +111,12 @@ TEST(LmdbCheck, FindsAFileThatIsNotLmdbs) {
   }
 }
 
+TEST(LmdbCheck, FindsAPageSizeThatLmdbCannotHave) {
+  std::string bytes = MakeDataFile();
+  bytes[kPage + 16 + 24 + 2] = 1;  // 65536 + 4096 on the second meta page
+  EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened));
+}
+
 TEST(LmdbCheck, FindsWhatIsNoRegularFile) {
   const TemporaryDirectory directory;
   const auto file = directory.path() / "data.mdb";

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "permacache/testing/processes.h"
 #include "permacache/testing/temporary_directory.h"
@@ -135,6 +137,109 @@ TEST(LmdbEnvironment, SlotsOfReadersThatWereKilledAreFreed) {
   }
   EXPECT_TRUE(HasNumber(*environment, 1, 10));
   EXPECT_TRUE(HasNumber(*Acquire(options), 1, 10));
+}
+
+TEST(LmdbEnvironment, ARenamedDirectoryIsTheSameEnvironment) {
+  const TemporaryDirectory directory;
+  const auto before = Acquire({.directory = directory.path() / "before"});
+  ASSERT_TRUE(PutNumber(*before, 1, 10).ok());
+  std::filesystem::rename(directory.path() / "before", directory.path() / "after");
+  const auto after = Acquire({.directory = directory.path() / "after"});
+  EXPECT_EQ(before.get(), after.get());
+}
+
+TEST(LmdbEnvironment, IsLostWhenItsFileIsDeletedOrTruncated) {
+  for (const bool deleted : {true, false}) {
+    const TemporaryDirectory directory;
+    const auto environment = Acquire({.directory = directory.path()});
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(PutNumber(*environment, i, 3000).ok());
+    const auto file = directory.path() / "data.mdb";
+    ASSERT_TRUE(HasNumber(*environment, 1, 3000));
+    if (deleted) {
+      std::filesystem::remove(file);
+    } else {
+      std::filesystem::resize_file(file, 8192);
+    }
+    EXPECT_TRUE(absl::IsAborted(environment->Read([](MDB_txn*) { return 0; })));
+    EXPECT_TRUE(absl::IsAborted(environment->Write([](MDB_txn*) { return 0; })));
+  }
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need the address space
+
+// Runs `body` in a process that may map so many bytes.
+template <class Body>
+int WithAddressSpace(rlim_t bytes, Body body) {
+  return WaitForProcess(StartProcess([&] {
+    const rlimit limit = {bytes, bytes};
+    return setrlimit(RLIMIT_AS, &limit) == 0 ? body() : 100;
+  }));
+}
+
+constexpr size_t kLarge = 10 << 20;
+
+TEST(LmdbEnvironment, LeavesAddressSpaceToTheProgram) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(WithAddressSpace(rlim_t{2300} << 20,
+                             [&] {
+                               const auto environment = Acquire({.directory = directory.path()});
+                               if (!PutNumber(*environment, 1, 10).ok()) return 1;
+                               std::vector<char> needed(size_t{1000} << 20);
+                               return needed.empty() ? 2 : 0;
+                             }),
+            0);
+}
+
+TEST(LmdbEnvironment, WithoutSpaceToGrowGoesOnReading) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(
+      WithAddressSpace(rlim_t{700} << 20,
+                       [&] {
+                         const auto environment = Acquire({.directory = directory.path()});
+                         int stored = 0;
+                         while (PutNumber(*environment, stored, kLarge).ok()) ++stored;
+                         if (stored < 5) return 1;
+                         if (!absl::IsResourceExhausted(PutNumber(*environment, stored, kLarge)))
+                           return 2;
+                         return HasNumber(*environment, stored - 1, kLarge) ? 0 : 3;
+                       }),
+      0);
+}
+
+TEST(LmdbEnvironment, AdoptsTheGrowthOfAProcessWithMoreSpace) {
+  const TemporaryDirectory directory;
+  int ready[2], grown[2];
+  ASSERT_EQ(pipe(ready), 0);
+  ASSERT_EQ(pipe(grown), 0);
+  const pid_t limited = StartProcess([&] {
+    const rlimit limit = {rlim_t{600} << 20, rlim_t{600} << 20};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) return 100;
+    const auto environment = Acquire({.directory = directory.path()});
+    if (!PutNumber(*environment, 1, 10).ok()) return 1;
+    char byte = 0;
+    if (write(ready[1], &byte, 1) != 1 || read(grown[0], &byte, 1) != 1) return 2;
+    return HasNumber(*environment, 15, kLarge) ? 0 : 3;
+  });
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  const auto environment = Acquire({.directory = directory.path()});
+  for (int i = 10; i < 25; ++i) ASSERT_TRUE(PutNumber(*environment, i, kLarge).ok());
+  ASSERT_EQ(write(grown[1], &byte, 1), 1);
+  EXPECT_EQ(WaitForProcess(limited), 0);
+}
+
+#endif
+
+TEST(LmdbEnvironment, PagesHeldByAReaderThatWasKilledAreUsedAgain) {
+  const TemporaryDirectory directory;
+  const LmdbOptions options = {.directory = directory.path()};
+  const auto environment = Acquire(options);
+  ASSERT_TRUE(PutNumber(*environment, 0, 3000).ok());
+  RunProcesses(1, [&](int) {
+    return Acquire(options)->Read([](MDB_txn*) -> int { _exit(1); }).ok() ? 0 : 1;
+  });
+  for (int i = 0; i < 4000; ++i) ASSERT_TRUE(PutNumber(*environment, 0, 3000).ok());
+  EXPECT_LT(std::filesystem::file_size(directory.path() / "data.mdb"), uintmax_t{8} << 20);
 }
 
 TEST(LmdbEnvironment, AGarbledOrMissingLockFileIsMadeAnew) {
