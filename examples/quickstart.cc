@@ -4,24 +4,16 @@
 #include "permacache/permacache.h"
 using namespace permacache::literals;
 
-int CountPrimes(int below, int from) {  // slow on purpose
-  int count = 0;
-  for (int n = from; n < below; ++n) {
-    int divisor = 2;
-    while (divisor < n && n % divisor != 0) ++divisor;
-    count += divisor == n;
-  }
-  return count;
-}
+long Fib(int n, long f1) { return n < 2 ? n * f1 : Fib(n - 1, f1) + Fib(n - 2, f1); }  // slow
 
 int main() {
-  auto primes = permacache::Memoize("quickstart/primes", CountPrimes, "below"_a, "from"_a = 2);
-  for (int below : {20'000, 40'000, 80'000}) {
-    const bool cached = primes.Contains(below);
+  auto fib = permacache::Memoize("quickstart/fib", Fib, "n"_a, "f1"_a = 1);
+  for (int n : {30, 35, 40}) {
+    std::cout << "fib(" << n << ") " << (fib.Contains(n) ? "from the cache: " : "computed: ");
     const auto begin = std::chrono::steady_clock::now();
-    std::cout << "primes below " << below << ": " << primes(below);
+    std::cout << fib(n);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    std::cout << (cached ? ", from the cache in " : ", computed in ") << seconds.count() << " s\n";
+    std::cout << " in " << seconds.count() << " s\n";
   }
   std::cout << "The cache lies in " << permacache::Cache().directory().string() << "\n";
 }

@@ -106,7 +106,8 @@ class Numbers {
 // A container that no header of this library knows.
 class Ring {
  public:
-  explicit Ring(std::list<int> elements) : elements_(std::move(elements)) {}
+  template <class Iterator>
+  Ring(Iterator begin, Iterator end) : elements_(begin, end) {}
   auto begin() const { return elements_.begin(); }
   auto end() const { return elements_.end(); }
 
@@ -237,7 +238,8 @@ TEST(KeyText, OfCharsInAVectorIsAListOfStrings) {
 }
 
 TEST(KeyText, OfAContainerOfTheUsersIsThatOfItsElements) {
-  EXPECT_EQ(KeyText(shapes::Ring({1, 2, 3})), "[1, 2, 3]");
+  const std::vector<int> elements = {1, 2, 3};
+  EXPECT_EQ(KeyText(shapes::Ring(elements.begin(), elements.end())), "[1, 2, 3]");
 }
 
 TEST(KeyText, KeepsTheOrderOfSequences) {
