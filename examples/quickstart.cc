@@ -9,11 +9,10 @@ long Fib(int n, long f1) { return n < 2 ? n * f1 : Fib(n - 1, f1) + Fib(n - 2, f
 int main() {
   auto fib = permacache::Memoize("quickstart/fib", Fib, "n"_a, "f1"_a = 1);
   for (int n : {30, 35, 40}) {
-    std::cout << "fib(" << n << ") " << (fib.Contains(n) ? "from the cache: " : "computed: ");
     const auto begin = std::chrono::steady_clock::now();
-    std::cout << fib(n);
+    std::cout << (fib.Contains(n) ? "from the cache: " : "computed: ") << fib(n);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    std::cout << " in " << seconds.count() << " s\n";
+    std::cout << " = fib(" << n << ") in " << seconds.count() << " s\n";
   }
   std::cout << "The cache lies in " << permacache::Cache().directory().string() << "\n";
 }

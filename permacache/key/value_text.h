@@ -88,11 +88,14 @@ concept ExtendsAContainer = requires(const T* value) {
 
 template <class T>
 concept CharRange = std::ranges::contiguous_range<const T> && std::ranges::sized_range<const T> &&
-                    std::same_as<std::ranges::range_value_t<const T>, char>;
+                    std::is_same_v < std::ranges::range_value_t<const T>,
+char > ;
 
 // std::string, std::string_view and others that are texts of char by their traits.
 template <class T>
-concept Text = CharRange<T> && requires { typename T::traits_type; } && !ExtendsAContainer<T>;
+concept Text = CharRange<T> && requires {
+  typename T::traits_type;
+} && !ExtendsAContainer<T>;
 
 // "literal", as it is given to KeyWriter::Write.
 template <class T>
@@ -119,19 +122,18 @@ inline constexpr bool kIsArray<std::array<T, kSize>> = true;
 // Whether its elements are all that a T is: it can be made from them, or is a view of them. A grid
 // that also has a width may well be a range, but its elements do not identify it.
 template <class T>
-concept MadeOfElements =
-    kIsArray<T> || std::ranges::view<T> ||
-    (!std::is_aggregate_v<T> && !ExtendsAContainer<T> &&
-     std::constructible_from<T, std::ranges::iterator_t<const T>, std::ranges::iterator_t<const T>>);
+concept MadeOfElements = kIsArray<T> || std::ranges::view<T> ||(
+    !std::is_aggregate_v<T> && !ExtendsAContainer<T> &&
+    std::constructible_from<T, std::ranges::iterator_t<const T>, std::ranges::iterator_t<const T>>);
 
 template <class T>
 concept Range = std::ranges::forward_range<const T> && std::is_class_v<T> &&
-                !std::same_as<std::ranges::range_value_t<const T>, T> && MadeOfElements<T>;
+                !std::same_as<std::ranges::range_value_t<const T>, T> &&
+                MadeOfElements<T>;
 
 template <class T>
 concept NumberArray = Range<T> && std::ranges::contiguous_range<const T> &&
-                      std::ranges::sized_range<const T> &&
-                      ArrayNumber<std::ranges::range_value_t<const T>>;
+    std::ranges::sized_range<const T> && ArrayNumber<std::ranges::range_value_t<const T>>;
 
 template <class T>
 concept Map = Range<T> && requires {
