@@ -86,10 +86,12 @@ concept ExtendsAContainer = requires(const T* value) {
   requires !std::same_as<std::remove_pointer_t<decltype(TemplateBehind(value))>, T>;
 };
 
+template <std::ranges::range T>
+inline constexpr bool kIsRangeOfChar = std::is_same_v<std::ranges::range_value_t<T>, char>;
+
 template <class T>
 concept CharRange = std::ranges::contiguous_range<const T> && std::ranges::sized_range<const T> &&
-                    std::is_same_v < std::ranges::range_value_t<const T>,
-char > ;
+    kIsRangeOfChar<const T>;
 
 // std::string, std::string_view and others that are texts of char by their traits.
 template <class T>

@@ -284,7 +284,9 @@ absl::Status CheckFreePages(const Leaf& leaf, uint64_t last_page, std::vector<ui
 }
 
 absl::Status CheckSnapshot(const char* bytes, size_t size, const Meta& meta) {
-  PageFile file(bytes, size, meta.free_list.page_size);
+  // LMDB takes what lies behind the last page for unused and would write there.
+  const size_t page_size = meta.free_list.page_size;
+  PageFile file(bytes, std::min<uint64_t>(size, (meta.last_page + 1) * page_size), page_size);
   TreeCheck tree(file);
 
   std::vector<uint64_t> free;

@@ -117,6 +117,16 @@ TEST(LmdbCheck, FindsAPageSizeThatLmdbCannotHave) {
   EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened));
 }
 
+// LMDB would write new pages over those that lie behind.
+TEST(LmdbCheck, FindsALastPageThatIsNotTheLast) {
+  constexpr size_t kLastPage = 16 + 24 + 2 * 48;
+  std::string bytes = MakeDataFile();
+  for (const size_t meta : {size_t{0}, kPage}) {
+    bytes.replace(meta + kLastPage, 8, std::string("\5\0\0\0\0\0\0\0", 8));
+  }
+  EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened));
+}
+
 TEST(LmdbCheck, FindsWhatIsNoRegularFile) {
   const TemporaryDirectory directory;
   const auto file = directory.path() / "data.mdb";
