@@ -78,7 +78,7 @@ Outcome Use(const std::string& bytes) {
     outcome.misses += found.ok() && !*found;
     outcome.right += value == Value(i);
     outcome.wrong += value.has_value() && value != Value(i);
-    if (i % 3 == 0 && (*store)->Put(Key(i), {.value = Value(i)}).ok()) {
+    if (i % 30 == 0 && (*store)->Put(Key(i), {.value = Value(i)}).ok()) {
       value.reset();
       const auto again =
           (*store)->Get(Key(i), [&](const Record& record) { value = std::string(record.value); });
