@@ -346,6 +346,7 @@ class Grid {  // a range, but not its elements alone
  public:
   const int* begin() const { return cells_.data(); }
   const int* end() const { return cells_.data() + cells_.size(); }
+  int width() const { return width_; }
 
  private:
   int width_ = 3;
