@@ -32,7 +32,6 @@ constexpr uint16_t kBranchPage = 0x01;
 constexpr uint16_t kLeafPage = 0x02;
 constexpr uint16_t kOverflowPage = 0x04;
 constexpr uint16_t kMetaPage = 0x08;
-constexpr uint16_t kDirtyPage = 0x10;  // may stay set on disk; means nothing there
 
 // Node header: the low 32 bits of the data's size or of a child's page number (4), flags or the
 // high bits of the page number (2), the key's size (2).
@@ -180,7 +179,8 @@ class TreeCheck {
   absl::Status CheckPage(uint64_t number, int depth, bool is_free_list, VisitLeaf& visit) {
     const char* page = nullptr;
     if (absl::Status status = file_.Use(number, &page); !status.ok()) return status;
-    const uint16_t flags = Load<uint16_t>(page + kPageFlagsOffset) & ~kDirtyPage;
+    const uint16_t flags = Load<uint16_t>(page + kPageFlagsOffset);
+    // No other flag either: LMDB writes into the read-only map where a page claims to be dirty.
     if (flags != (depth > 1 ? kBranchPage : kLeafPage)) return Wrong(number, "kind");
     const size_t lower = Load<uint16_t>(page + kLowerOffset);
     const size_t upper = Load<uint16_t>(page + kUpperOffset);
@@ -237,7 +237,7 @@ class TreeCheck {
   absl::Status CheckLargeValue(uint64_t number, uint64_t size, const char** data) {
     const char* page = nullptr;
     if (absl::Status status = file_.Use(number, &page); !status.ok()) return status;
-    if ((Load<uint16_t>(page + kPageFlagsOffset) & ~kDirtyPage) != kOverflowPage) {
+    if (Load<uint16_t>(page + kPageFlagsOffset) != kOverflowPage) {
       return Wrong(number, "kind");
     }
     const uint64_t pages = Load<uint32_t>(page + kPageCountOffset);

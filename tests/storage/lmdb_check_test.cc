@@ -127,6 +127,20 @@ TEST(LmdbCheck, FindsALastPageThatIsNotTheLast) {
   EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened));
 }
 
+// LMDB would take it for a copy of its own and write to it, where it is read-only.
+TEST(LmdbCheck, FindsAPageThatClaimsToBeDirty) {
+  constexpr char kOverflow = 0x04, kDirty = 0x10;
+  std::string bytes = MakeDataFile();
+  int changed = 0;
+  for (size_t flags = 2 * kPage + 10; flags < bytes.size(); flags += kPage) {
+    if (bytes[flags] != kOverflow || bytes[flags + 1] != 0) continue;
+    bytes[flags] |= kDirty;
+    ++changed;
+  }
+  ASSERT_GT(changed, 0);
+  EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened));
+}
+
 TEST(LmdbCheck, FindsWhatIsNoRegularFile) {
   const TemporaryDirectory directory;
   const auto file = directory.path() / "data.mdb";
