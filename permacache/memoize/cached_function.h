@@ -31,9 +31,9 @@ namespace permacache {
 // out where there is a default; they are converted to the parameters' types first.
 //
 //   R    f(arguments)            the stored result, or else that of the function, stored now.
-//   Throws
-//                                what the function throws, and stores nothing then. Trouble with
-//                                the cache is counted and reported, and the function computes.
+//                                Throws what the function throws, and stores nothing then.
+//                                Trouble with the cache is counted and reported, and the function
+//                                computes.
 //   bool f.Contains(arguments)   whether f(arguments) would be a hit. Never computes.
 //   std::optional<R>
 //        f.Lookup(arguments)     the stored result, if there is one. Never computes.

@@ -117,24 +117,22 @@ void FunctionCache::Put(std::string_view key, std::chrono::nanoseconds compute_t
   }
 }
 
-bool FunctionCache::Erase(std::string_view key) {
+storage::Store& FunctionCache::StoreOrThrow() {
   absl::StatusOr<storage::Store*> store = this->store(Patience::kTryNow);
   ThrowUnlessOk(store.status(), name_, "open the cache of");
-  absl::StatusOr<bool> erased = (*store)->Erase(key);
+  return **store;
+}
+
+bool FunctionCache::Erase(std::string_view key) {
+  absl::StatusOr<bool> erased = StoreOrThrow().Erase(key);
   ThrowUnlessOk(erased.status(), name_, "forget a result of");
   return *erased;
 }
 
-void FunctionCache::Clear() {
-  absl::StatusOr<storage::Store*> store = this->store(Patience::kTryNow);
-  ThrowUnlessOk(store.status(), name_, "open the cache of");
-  ThrowUnlessOk((*store)->Clear(), name_, "clear the cache of");
-}
+void FunctionCache::Clear() { ThrowUnlessOk(StoreOrThrow().Clear(), name_, "clear the cache of"); }
 
 int64_t FunctionCache::Size() {
-  absl::StatusOr<storage::Store*> store = this->store(Patience::kTryNow);
-  ThrowUnlessOk(store.status(), name_, "open the cache of");
-  absl::StatusOr<int64_t> size = (*store)->Size();
+  absl::StatusOr<int64_t> size = StoreOrThrow().Size();
   ThrowUnlessOk(size.status(), name_, "count the results of");
   return *size;
 }

@@ -54,6 +54,7 @@ class FunctionCache {
  private:
   enum class Patience { kWaitAfterFailure, kTryNow };
   absl::StatusOr<storage::Store*> store(Patience patience = Patience::kWaitAfterFailure);
+  storage::Store& StoreOrThrow();
   bool TryGet(std::string_view key, absl::FunctionRef<absl::Status(std::string_view value)> decode);
   void Report(const absl::Status& status);
 

@@ -122,7 +122,7 @@ class PageFile {
   size_t page_size() const { return page_size_; }
   bool IsUsed(uint64_t number) const { return number < count_ && used_[number]; }
 
-  // The page of this number, which must have `flag` and must not have been used before. Marks it.
+  // The page of this number, which must not have been used before. Marks it.
   absl::Status Use(uint64_t number, const char** page) {
     if (number < kMetaPages || number >= count_) {
       return Damaged(absl::StrCat("page ", number, " lies outside the file"));

@@ -242,12 +242,10 @@ absl::Status LmdbEnvironment::OpenFile() {
 }
 
 absl::Status LmdbEnvironment::CheckFile() {
-  mdb_filehandle_t file;
-  mdb_env_get_fd(env_, &file);
   absl::Status checked;
   for (int i = 0; i < kChecksBeforeDamaged; ++i) {
     absl::Status status = Read([&](MDB_txn* txn) {
-      checked = CheckPages(file, mdb_txn_id(txn));
+      checked = CheckPages(DataFile(), mdb_txn_id(txn));
       return 0;
     });
     if (!status.ok()) return status;
@@ -263,10 +261,8 @@ absl::Status LmdbEnvironment::CheckPresence() {
     return absl::ResourceExhaustedError(absl::StrCat(
         options_.directory.string(), ": there is no address space left for the cache"));
   }
-  mdb_filehandle_t file;
-  mdb_env_get_fd(env_, &file);
   struct stat info;
-  if (fstat(file, &info) != 0 || info.st_nlink == 0) {
+  if (fstat(DataFile(), &info) != 0 || info.st_nlink == 0) {
     return absl::AbortedError(
         absl::StrCat(options_.directory.string(), ": the data file was deleted while in use"));
   }
@@ -446,11 +442,15 @@ absl::StatusOr<MDB_dbi> LmdbEnvironment::OpenGeneration(uint32_t version) {
   return database;
 }
 
-bool LmdbEnvironment::IsFileOf(const std::filesystem::path& directory) const {
+int LmdbEnvironment::DataFile() const {
   mdb_filehandle_t file;
   mdb_env_get_fd(env_, &file);
+  return file;
+}
+
+bool LmdbEnvironment::IsFileOf(const std::filesystem::path& directory) const {
   struct stat opened, present;
-  if (fstat(file, &opened) != 0) return false;
+  if (fstat(DataFile(), &opened) != 0) return false;
   if (stat((directory / "data.mdb").c_str(), &present) != 0) return false;
   return opened.st_dev == present.st_dev && opened.st_ino == present.st_ino &&
          present.st_size >= largest_file_size_.load(std::memory_order_relaxed);
@@ -458,8 +458,9 @@ bool LmdbEnvironment::IsFileOf(const std::filesystem::path& directory) const {
 
 absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
   if (error == 0) return absl::OkStatus();
-  const std::string message = absl::StrCat(options_.directory.string(), ": cannot ", doing,
-                                           " the LMDB environment: ", mdb_strerror(error));
+  const std::string failed =
+      absl::StrCat(options_.directory.string(), ": cannot ", doing, " the LMDB environment");
+  const std::string message = absl::StrCat(failed, ": ", mdb_strerror(error));
   switch (error) {
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -481,10 +482,7 @@ absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
     case MDB_BAD_RSLOT:
       return absl::AbortedError(message);
     default:
-      return error > 0
-                 ? absl::ErrnoToStatus(error, absl::StrCat(options_.directory.string(), ": cannot ",
-                                                           doing, " the LMDB environment"))
-                 : absl::InternalError(message);
+      return error > 0 ? absl::ErrnoToStatus(error, failed) : absl::InternalError(message);
   }
 }
 

@@ -96,6 +96,7 @@ class LmdbEnvironment {
   absl::Status AdoptMap();
   absl::Status ResizeMap(size_t least, size_t wanted);
 
+  int DataFile() const;
   bool IsFileOf(const std::filesystem::path& directory) const;
   absl::Status ToStatus(int error, const char* doing) const;
 

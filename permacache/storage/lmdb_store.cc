@@ -1,6 +1,5 @@
 #include "permacache/storage/lmdb_store.h"
 
-#include <array>
 #include <cstddef>
 #include <string>
 #include <utility>

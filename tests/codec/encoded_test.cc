@@ -19,6 +19,7 @@
 
 #include "gtest/gtest.h"
 #include "permacache/codec/codec.h"
+#include "permacache/hash/hash.h"
 #include "tests/codec/types.h"
 
 namespace permacache::codec {
@@ -34,13 +35,7 @@ using types::WithSerialize;
 using Table = std::vector<std::pair<std::string, std::string>>;
 
 std::string Hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (const char c : bytes) {
-    hex += kDigits[static_cast<unsigned char>(c) >> 4];
-    hex += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return hex;
+  return hash::Hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
 }
 
 Table EncodedValues() {

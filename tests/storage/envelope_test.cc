@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "permacache/hash/hash.h"
+
 namespace permacache::storage {
 namespace {
 
@@ -39,13 +41,7 @@ Opened Open(std::string_view bytes, std::string_view key) {
 }
 
 std::string Hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (const char c : bytes) {
-    hex += kDigits[static_cast<unsigned char>(c) >> 4];
-    hex += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return hex;
+  return hash::Hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
 }
 
 TEST(Envelope, GivesBackTheRecord) {
