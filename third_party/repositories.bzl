@@ -14,6 +14,7 @@ load("//third_party:system_repository.bzl", "system_repository")
 load("//third_party/abseil:repository.bzl", "abseil_repository")
 load("//third_party/bazel:repositories.bzl", "bazel_repositories")
 load("//third_party/blake3:repository.bzl", "blake3_repository")
+load("//third_party/openssl:repository.bzl", "openssl_repository")
 
 def permacache_repositories():
     """Declares what //permacache itself needs."""
@@ -42,6 +43,7 @@ def permacache_repositories():
         libraries = ["lmdb"],
         overlay = Label("//third_party/lmdb:overlay.BUILD"),
     )
+    maybe(openssl_repository, name = "openssl")
     maybe(
         system_repository,
         name = "xxhash",

@@ -8,13 +8,14 @@ this is the only place that knows about it.
 
 _PREFIXES = ["/usr", "/usr/local", "/opt/homebrew"]
 
-def _machine(ctx):
+def machine(ctx):
+    """Returns the name of the CPU's architecture, as in x86_64."""
     result = ctx.execute(["uname", "-m"])
     return result.stdout.strip() if result.return_code == 0 else "unknown"
 
 def library_folders(ctx):
     """Returns the folders in which this system keeps libraries, the likeliest first."""
-    subfolders = ["lib/%s-linux-gnu" % _machine(ctx), "lib64", "lib"]
+    subfolders = ["lib/%s-linux-gnu" % machine(ctx), "lib64", "lib"]
     return [
         "%s/%s" % (prefix, folder)
         for prefix in _PREFIXES
