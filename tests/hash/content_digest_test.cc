@@ -1,4 +1,4 @@
-#include "permacache/hash/hash.h"
+#include "permacache/hash/content_digest.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -6,9 +6,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "gtest/gtest.h"
+#include "permacache/hash/hex.h"
+#include "permacache/hash/threads.h"
 #include "permacache/testing/random.h"
 
 namespace permacache::hash {
@@ -81,10 +82,14 @@ TEST(DigestOfContent, EachBitMatters) {
   }
 }
 
-TEST(Hex, WritesTwoLowerCaseDigitsPerByte) {
-  const std::vector<unsigned char> bytes{0x00, 0x0f, 0xa0, 0xff};
-  EXPECT_EQ(Hex(bytes), "000fa0ff");
-  EXPECT_EQ(Hex({}), "");
+TEST(DigestOfContent, IsThatOfOneHasherFromWhereThreadsAreUsed) {
+  for (const size_t size : {kLeastParallelSize - 1, kLeastParallelSize, kLeastParallelSize + 1,
+                            3 * kLeastParallelSize, 5 * kLeastParallelSize + 12'345}) {
+    const std::string input = VectorInput(size);
+    ContentHasher hasher;
+    hasher.Update(BytesOf(input));
+    EXPECT_EQ(DigestOfContent(BytesOf(input)), hasher.Digest()) << size;
+  }
 }
 
 }  // namespace
