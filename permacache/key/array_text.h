@@ -1,62 +1,69 @@
-// The text of an array of numbers that is too long to be written out.
+// The text of arrays of numbers: readable while they are short, then kind, shape and digest.
 #ifndef PERMACACHE_KEY_ARRAY_TEXT_H_
 #define PERMACACHE_KEY_ARRAY_TEXT_H_
 
-#include <algorithm>
-#include <bit>
-#include <concepts>
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
-#include "permacache/hash/hash.h"
+#include "permacache/key/array_bytes.h"
+#include "permacache/key/array_number.h"
+#include "permacache/key/array_view.h"
+#include "permacache/key/object_text.h"
 
 namespace permacache::key {
 
-// Numbers whose bytes, little end first, mean the same everywhere. long double is not among
-// them, and char is text.
-template <class T>
-concept ArrayNumber =
-    (std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> &&
-     !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> && !std::same_as<T, char16_t> &&
-     !std::same_as<T, char32_t>) ||
-    std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::byte>;
-
-// A range of more numbers than this is digested, a shorter one is a readable list.
+// An array of more numbers than this is digested, a shorter one is readable.
 inline constexpr size_t kLongestReadableArray = 64;
 
-// The kind of number, as numpy names it: kind letter and bytes, "f8", "i4", "u1"; bytes are "V1".
-template <ArrayNumber T>
-std::string DataType() {
-  const char kind = std::is_same_v<T, std::byte> ? 'V'
-                    : std::floating_point<T>     ? 'f'
-                    : std::signed_integral<T>    ? 'i'
-                                                 : 'u';
-  return std::string(1, kind) + std::to_string(sizeof(T));
+// {".type": "array", "blake3": "...", "dtype": "f8", "shape": [1000]}
+void AppendArrayDigest(std::string& text, std::string_view data_type, std::span<const size_t> shape,
+                       const hash::ContentDigest& digest);
+
+// {".type": "array", "dtype": "f8", "shape": [2, 2], "values": [0.0, 0.5, 1.0, 1.5]}
+template <class T>
+void AppendReadableArray(Output& out, const ArrayView<T>& view) {
+  using Number = std::remove_const_t<T>;
+  std::array<Number, kLongestReadableArray> buffer;
+  const std::span<Number> values(buffer.data(), view.size());
+  CopyElements(view, 0, values);
+  ObjectText object(out);
+  object.Member(".type", std::string_view("array"));
+  object.Member("dtype", std::string_view(DataType<Number>()));
+  object.Name("shape");
+  AppendList(out, view.shape());
+  object.Name("values");
+  AppendList(out, values);
+  object.End();
 }
 
-// The digest of the numbers as bytes, the little end of each first, on a machine whose order of
-// bytes is `kOrder`.
-template <std::endian kOrder = std::endian::native, ArrayNumber T>
-hash::ContentDigest DigestOfNumbers(std::span<const T> numbers) {
-  if constexpr (kOrder == std::endian::little || sizeof(T) == 1) {
-    return hash::DigestOfContent(std::as_bytes(numbers));
+// The view that a span of several dimensions is.
+template <class Span>
+ArrayView<typename Span::element_type> ViewOf(const Span& span) {
+  std::vector<size_t> shape;
+  std::vector<ptrdiff_t> strides;
+  for (size_t i = 0; i < Span::rank(); ++i) {
+    shape.push_back(static_cast<size_t>(span.extent(i)));
+    strides.push_back(static_cast<ptrdiff_t>(span.stride(i)));
+  }
+  return {span.data_handle(), shape, strides};
+}
+
+template <class T>
+void AppendArrayView(Output& out, const ArrayView<T>& view) {
+  if (out.format == KeyFormat::kPython) {
+    AppendString(out.text, hash::Hex(Sha256OfArray(view)));
+  } else if (view.size() <= kLongestReadableArray) {
+    AppendReadableArray(out, view);
   } else {
-    hash::ContentHasher hasher;
-    for (const T& number : numbers) {
-      std::byte bytes[sizeof(T)];
-      std::ranges::reverse_copy(std::as_bytes(std::span(&number, 1)), bytes);
-      hasher.Update(bytes);
-    }
-    return hasher.Digest();
+    AppendArrayDigest(out.text, DataType<std::remove_const_t<T>>(), view.shape(),
+                      DigestOfArray(view));
   }
 }
-
-// {".type": "array", "blake3": "...", "dtype": "f8", "shape": [1000]}
-void AppendArrayDigest(std::string& text, std::string_view data_type, size_t length,
-                       const hash::ContentDigest& digest);
 
 }  // namespace permacache::key
 

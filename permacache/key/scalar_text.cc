@@ -1,5 +1,6 @@
 #include "permacache/key/scalar_text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -130,6 +131,10 @@ void AppendAscii(std::string& text, char c) {
   }
 }
 
+constexpr uint32_t kGreatestCodePoint = 0x10ffff;
+
+bool IsSurrogate(uint32_t code_point) { return code_point >= 0xd800 && code_point < 0xe000; }
+
 struct Decoded {
   uint32_t code_point;
   size_t length;  // 0 if the bytes are not well-formed UTF-8
@@ -148,9 +153,26 @@ Decoded DecodeUtf8(std::string_view bytes) {
     code_point = code_point << 6 | (byte(i) & 0x3f);
   }
   constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code_point >= 0xd800 && code_point < 0xe000;
-  if (code_point < kLeast[length] || surrogate || code_point > 0x10ffff) return {0, 0};
+  if (code_point < kLeast[length] || IsSurrogate(code_point) || code_point > kGreatestCodePoint) {
+    return {0, 0};
+  }
   return {code_point, length};
+}
+
+// The code point at `done`, which is moved behind it.
+uint32_t NextCodePoint(std::string_view text, size_t& done) {
+  const auto lead = static_cast<unsigned char>(text[done]);
+  if (lead < 0x80) {
+    ++done;
+    return lead;
+  }
+  const Decoded decoded = DecodeUtf8(text.substr(done));
+  if (decoded.length > 0) {
+    done += decoded.length;
+    return decoded.code_point;
+  }
+  ++done;
+  return 0xdc00 + lead;  // as Python's "surrogateescape"
 }
 
 bool StandsForItself(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
@@ -172,17 +194,56 @@ void AppendString(std::string& text, std::string_view value) {
     if (done == value.size()) break;
     if (static_cast<unsigned char>(value[done]) < 0x80) {
       AppendAscii(text, value[done++]);
-      continue;
-    }
-    const Decoded decoded = DecodeUtf8(value.substr(done));
-    if (decoded.length > 0) {
-      AppendCodePoint(text, decoded.code_point);
-      done += decoded.length;
     } else {
-      AppendCodeUnit(text, 0xdc00 + static_cast<unsigned char>(value[done++]));
+      AppendCodePoint(text, NextCodePoint(value, done));
     }
   }
   text += '"';
+}
+
+void AppendString(std::string& text, std::u16string_view value) {
+  text += '"';
+  for (const char16_t unit : value) {
+    if (unit < 0x80) {
+      AppendAscii(text, static_cast<char>(unit));
+    } else {
+      AppendCodeUnit(text, unit);
+    }
+  }
+  text += '"';
+}
+
+void AppendString(std::string& text, std::u32string_view value) {
+  const auto is_character = [](char32_t c) { return c <= kGreatestCodePoint && !IsSurrogate(c); };
+  if (!std::ranges::all_of(value, is_character)) {
+    text += '[';
+    for (size_t i = 0; i < value.size(); ++i) {
+      if (i > 0) text += ", ";
+      AppendInteger(text, static_cast<uint32_t>(value[i]));
+    }
+    text += ']';
+    return;
+  }
+  text += '"';
+  for (const char32_t c : value) {
+    if (c < 0x80) {
+      AppendAscii(text, static_cast<char>(c));
+    } else {
+      AppendCodePoint(text, c);
+    }
+  }
+  text += '"';
+}
+
+bool LessByCodePoints(std::string_view a, std::string_view b) {
+  size_t a_done = 0;
+  size_t b_done = 0;
+  while (a_done < a.size() && b_done < b.size()) {
+    const uint32_t a_next = NextCodePoint(a, a_done);
+    const uint32_t b_next = NextCodePoint(b, b_done);
+    if (a_next != b_next) return a_next < b_next;
+  }
+  return a_done == a.size() && b_done < b.size();
 }
 
 }  // namespace permacache::key

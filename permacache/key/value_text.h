@@ -1,17 +1,13 @@
-// The canonical text of a C++ value: which kind of type is written in which way.
+// The canonical text of a C++ value, whatever its kind.
 //
-// FORMAT.md beside this file is the specification. The kinds are told apart by concept, so
-// containers of other libraries and of the user's own need no adapter.
+// FORMAT.md beside this file is the specification, kinds.h tells the kinds apart.
 #ifndef PERMACACHE_KEY_VALUE_TEXT_H_
 #define PERMACACHE_KEY_VALUE_TEXT_H_
 
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <cstddef>
-#include <filesystem>
 #include <numeric>
-#include <optional>
 #include <ranges>
 #include <span>
 #include <string>
@@ -22,142 +18,263 @@
 #include <vector>
 
 #include "permacache/key/array_text.h"
+#include "permacache/key/kinds.h"
+#include "permacache/key/map_text.h"
+#include "permacache/key/object_text.h"
+#include "permacache/key/refusal.h"
 #include "permacache/key/scalar_text.h"
+#include "permacache/key/time_text.h"
 #include "permacache/reflection/reflection.h"
 
-namespace permacache {
+namespace permacache::key {
 
-class KeyWriter;
-
-namespace key {
-
-// Appends the text of `value`.
-template <class T>
-void AppendValue(std::string& text, const T& value);
-
-// Writes a JSON object. The names must come in ascending order of their bytes.
-class ObjectText {
- public:
-  explicit ObjectText(std::string& text) : text_(text) { text_ += '{'; }
-
-  // Appends the name; its value's text must follow.
-  void Name(std::string_view name) {
-    if (!empty_) text_ += ", ";
-    empty_ = false;
-    AppendString(text_, name);
-    text_ += ": ";
-  }
-
-  template <class T>
-  void Member(std::string_view name, const T& value) {
-    Name(name);
-    AppendValue(text_, value);
-  }
-
-  void End() { text_ += '}'; }
-
- private:
-  std::string& text_;
-  bool empty_ = true;
-};
+// A value whose text would be longer than this many bytes is digested in the native format.
+inline constexpr size_t kLongestText = 1 << 16;
 
 namespace internal {
 
+// Replaces the text from `begin` on: {".type": "digest", "blake3": "...", "length": 100000}
+void ReplaceByDigest(std::string& text, size_t begin);
+
+// SHA-256 in hexadecimal digits.
+std::string StableHashOfText(std::string_view text);
+
+// The name of a type as it stands in a text.
 template <class T>
-concept Hooked = requires(KeyWriter& key, const T& value) {
-  PermacacheKey(key, value);
-};
+constexpr std::string_view NameInText() {
+  constexpr std::string_view kName = reflection::TypeName<T>();
+  static_assert(!kName.empty(),
+                "permacache: a type without a name cannot be told from another in a key; give the "
+                "struct, class or enum a name");
+  return kName;
+}
+
+// Strings of any character type.
+template <class Char>
+void AppendCharacters(std::string& text, std::basic_string_view<Char> value) {
+  if constexpr (sizeof(Char) == 1) {
+    AppendString(text, std::string_view(reinterpret_cast<const char*>(value.data()), value.size()));
+  } else if constexpr (sizeof(Char) == 2) {
+    AppendString(
+        text, std::u16string_view(reinterpret_cast<const char16_t*>(value.data()), value.size()));
+  } else {
+    AppendString(
+        text, std::u32string_view(reinterpret_cast<const char32_t*>(value.data()), value.size()));
+  }
+}
+
+template <class Char, size_t kSize>
+void AppendLiteral(std::string& text, const Char (&value)[kSize]) {
+  const std::basic_string_view<Char> literal(value, kSize);
+  AppendCharacters(text, literal.substr(0, literal.find(Char())));
+}
 
 template <class T>
-concept Character = std::same_as<T, char>;
+void AppendStringLike(std::string& text, const T& value) {
+  using Char = std::ranges::range_value_t<const T>;
+  AppendCharacters(
+      text, std::basic_string_view<Char>(std::ranges::data(value), std::ranges::size(value)));
+}
+
+// Python has one kind of float.
+template <class T>
+void AppendAnyFloat(Output& out, T value) {
+  if constexpr (sizeof(T) < sizeof(double)) {
+    if (out.format == KeyFormat::kPython) {
+      AppendFloat(out.text, static_cast<double>(value));
+      return;
+    }
+  }
+  AppendExtendedFloat(out.text, value);
+}
 
 template <class T>
-concept Number = ArrayNumber<T> || std::floating_point<T>;
-
-// The class template that T derives from, as a pointer; T itself if it is made from one.
-template <template <class...> class Base, class... Arguments>
-Base<Arguments...>* TemplateBehind(const Base<Arguments...>*);
-
-// A class that adds something to a container that it derives from: its elements are not all of it.
-template <class T>
-concept ExtendsAContainer = requires(const T* value) {
-  TemplateBehind(value);
-  requires std::ranges::range<std::remove_pointer_t<decltype(TemplateBehind(value))>>;
-  requires !std::same_as<std::remove_pointer_t<decltype(TemplateBehind(value))>, T>;
-};
-
-template <std::ranges::range T>
-inline constexpr bool kIsRangeOfChar = std::is_same_v<std::ranges::range_value_t<T>, char>;
+void AppendEnum(Output& out, T value) {
+  ObjectText object(out);
+  object.Member(".type", std::string_view("enum"));
+  object.Member("enum.name", NameInText<T>());
+  object.Member("enum.value", +static_cast<std::underlying_type_t<T>>(value));
+  object.End();
+}
 
 template <class T>
-concept CharRange = std::ranges::contiguous_range<const T> && std::ranges::sized_range<const T> &&
-    kIsRangeOfChar<const T>;
-
-// std::string, std::string_view and others that are texts of char by their traits.
-template <class T>
-concept Text = CharRange<T> && requires {
-  typename T::traits_type;
-} && !ExtendsAContainer<T>;
-
-// "literal", as it is given to KeyWriter::Write.
-template <class T>
-inline constexpr bool kIsCharArray = false;
-template <size_t kSize>
-inline constexpr bool kIsCharArray<char[kSize]> = true;
-
-template <class T>
-concept Path = std::same_as<T, std::filesystem::path>;
+void AppendArithmeticRange(Output& out, const T& start, const T& stop, int64_t step) {
+  std::string text = "range(";
+  AppendInteger(text, start);
+  text += ", ";
+  AppendInteger(text, stop);
+  if (step != 1) {
+    text += ", ";
+    AppendInteger(text, step);
+  }
+  text += ')';
+  ObjectText object(out);
+  object.Member(".type", std::string_view("range"));
+  object.Member("representation", text);
+  object.End();
+}
 
 template <class T>
-concept Null = std::same_as<T, std::nullptr_t> || std::same_as<T, std::nullopt_t>;
+void AppendComplex(Output& out, const T& value) {
+  ObjectText object(out);
+  object.Member(".type", std::string_view("complex"));
+  object.Member("imag", value.imag());
+  object.Member("real", value.real());
+  object.End();
+}
+
+// The last bit first, as a number is written.
+template <class T>
+void AppendBits(Output& out, const T& bits) {
+  std::string text;
+  for (size_t i = bits.size(); i > 0; --i) text += bits.test(i - 1) ? '1' : '0';
+  AppendString(out.text, text);
+}
+
+// Whether the text of a T may be "null".
+template <class T>
+inline constexpr bool kMayReadNull =
+    kKind<T> == Kind::kNull || kKind<T> == Kind::kOptional || kKind<T> == Kind::kPointer;
+template <class T>
+inline constexpr bool kMayReadNull<Hashed<T>> = kMayReadNull<T>;
+template <class T>
+inline constexpr bool kMayReadNull<std::reference_wrapper<T>> =
+    kMayReadNull<std::remove_const_t<T>>;
+
+// What there may be or not. Inside, what may itself read "null" stands in a list, so that it does
+// not read like nothing. Python, which has one kind of nothing, does not tell them apart.
+template <class Value, class T>
+void AppendMaybe(Output& out, bool there, const T& holder) {
+  if (!there) {
+    out.text += "null";
+  } else if (kMayReadNull<Value> && out.format == KeyFormat::kNative) {
+    ListText list(out);
+    list.Element<Value>(*holder);
+    list.End();
+  } else {
+    AppendValue<Value>(out, *holder);
+  }
+}
 
 template <class T>
-inline constexpr bool kIsOptional = false;
+void AppendExpected(Output& out, const T& value) {
+  ObjectText object(out);
+  object.Member(".type", std::string_view("expected"));
+  if (!value.has_value()) {
+    object.Member("error", value.error());
+  } else if constexpr (std::is_void_v<typename T::value_type>) {
+    object.Member("value", nullptr);
+  } else {
+    object.Member("value", *value);
+  }
+  object.End();
+}
+
+// Calls visit(alternative) with what the variant holds, if it holds anything.
+template <class T, class Visit>
+void VisitAlternative(const T& variant, Visit visit) {
+  [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+    (((variant.index() == kIndex) && (visit(*get_if<kIndex>(&variant)), true)) || ...);
+  }
+  (std::make_index_sequence<kAlternativeCount<T>>());
+}
+
+// Python has no variants: there a value is just what it is.
 template <class T>
-inline constexpr bool kIsOptional<std::optional<T>> = true;
+void AppendVariant(Output& out, const T& variant) {
+  if (out.format == KeyFormat::kPython) {
+    VisitAlternative(variant, [&](const auto& value) { AppendValue(out, value); });
+    return;
+  }
+  const bool there = variant.index() < kAlternativeCount<T>;
+  ObjectText object(out);
+  object.Member(".type", std::string_view("variant"));
+  object.Member("index", there ? static_cast<int>(variant.index()) : -1);
+  object.Name("value");
+  if (!there) out.text += "null";
+  VisitAlternative(variant, [&](const auto& value) { AppendValue(out, value); });
+  object.End();
+}
+
+// How many numbers an element of an array of arrays has.
+template <class T>
+inline constexpr size_t kNumbersIn = 1;
+template <HasFixedExtent T>
+inline constexpr size_t kNumbersIn<T> =
+    FixedArray<T>::kExtent* kNumbersIn<typename FixedArray<T>::Element>;
 
 template <class T>
-inline constexpr bool kIsArray = false;
-template <class T, size_t kSize>
-inline constexpr bool kIsArray<std::array<T, kSize>> = true;
-
-// Whether its elements are all that a T is: it can be made from them, or is a view of them. A grid
-// that also has a width may well be a range, but its elements do not identify it.
-template <class T>
-concept MadeOfElements = kIsArray<T> || std::ranges::view<T> ||(
-    !std::is_aggregate_v<T> && !ExtendsAContainer<T> &&
-    std::constructible_from<T, std::ranges::iterator_t<const T>, std::ranges::iterator_t<const T>>);
+void AppendExtents(std::vector<size_t>& shape) {
+  if constexpr (HasFixedExtent<T>) {
+    shape.push_back(FixedArray<T>::kExtent);
+    AppendExtents<typename FixedArray<T>::Element>(shape);
+  }
+}
 
 template <class T>
-concept Range = std::ranges::forward_range<const T> && std::is_class_v<T> &&
-                !std::same_as<std::ranges::range_value_t<const T>, T> &&
-                MadeOfElements<T>;
+void AppendNumbersDigest(Output& out, T& range, size_t length) {
+  using Element = std::ranges::range_value_t<T>;
+  using Number = typename InnermostElement<Element>::Type;
+  std::vector<size_t> shape{length};
+  AppendExtents<Element>(shape);
+  if constexpr (InOnePiece<T>) {
+    const ArrayView view(reinterpret_cast<const Number*>(std::ranges::data(range)), shape);
+    AppendArrayDigest(out.text, DataType<Number>(), shape, DigestOfArray(view));
+  } else {
+    AppendArrayDigest(out.text, DataType<Number>(), shape, DigestOfScatteredNumbers(range));
+  }
+}
+
+// Python has lists of numbers and bytes; its arrays are ArrayView.
+template <class T>
+void AppendNumbers(Output& out, T& range) {
+  using Element = std::ranges::range_value_t<T>;
+  if (out.format == KeyFormat::kPython) {
+    if constexpr (kIsByte<Element> && InOnePiece<T>) {
+      const auto bytes =
+          std::as_bytes(std::span(std::ranges::data(range), std::ranges::size(range)));
+      AppendString(out.text, hash::Hex(hash::Sha256OfContent(bytes)));
+    } else {
+      AppendList(out, range);
+    }
+    return;
+  }
+  const auto length = static_cast<size_t>(std::ranges::distance(range));
+  if (length * kNumbersIn<Element> <= kLongestReadableArray) {
+    AppendList(out, range);
+  } else {
+    AppendNumbersDigest(out, range, length);
+  }
+}
 
 template <class T>
-concept NumberArray = Range<T> && std::ranges::contiguous_range<const T> &&
-    std::ranges::sized_range<const T> && ArrayNumber<std::ranges::range_value_t<const T>>;
+void AppendRange(Output& out, T& range) {
+  if constexpr (kKind<std::remove_const_t<T>> == Kind::kNumbers) {
+    AppendNumbers(out, range);
+  } else {
+    AppendList(out, range);
+  }
+}
+
+template <size_t kIndex, class T>
+const auto& GetElement(const T& tuple) {
+  if constexpr (requires { get<kIndex>(tuple); }) {
+    return get<kIndex>(tuple);
+  } else {
+    return tuple.template get<kIndex>();
+  }
+}
 
 template <class T>
-concept Map = Range<T> && requires {
-  typename T::key_type;
-  typename T::mapped_type;
-};
-
-// A map whose keys are texts and come once each.
-template <class T>
-concept TextMap = Map<T> && Text<typename T::key_type> && requires(T& map) {
-  map.try_emplace(std::declval<typename T::key_type>());
-};
-
-template <class T>
-concept Set = Range<T> && requires {
-  typename T::key_type;
-} && !Map<T>;
-
-template <class T>
-concept TupleLike = requires {
-  std::tuple_size<T>::value;
-};
+void AppendTuple(Output& out, const T& tuple) {
+  ListText list(out);
+  [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+    (list.Element<std::remove_cvref_t<std::tuple_element_t<kIndex, T>>>(GetElement<kIndex>(tuple)),
+     ...);
+  }
+  (std::make_index_sequence<std::tuple_size_v<T>>());
+  list.End();
+}
 
 template <reflection::Aggregate T>
 constexpr auto FieldsInOrderOfNames() {
@@ -172,16 +289,6 @@ constexpr auto FieldsInOrderOfNames() {
   return order;
 }
 
-// The name of a type as it stands in a text.
-template <class T>
-constexpr std::string_view NameInText() {
-  constexpr std::string_view kName = reflection::TypeName<T>();
-  static_assert(!kName.empty(),
-                "permacache: a type without a name cannot be told from another in a key; give the "
-                "struct, class or enum a name");
-  return kName;
-}
-
 template <class T>
 void AppendFieldMembers(ObjectText& object, const T& value) {
   constexpr auto kOrder = FieldsInOrderOfNames<T>();
@@ -194,219 +301,130 @@ void AppendFieldMembers(ObjectText& object, const T& value) {
 }
 
 template <class T>
-void AppendAggregate(std::string& text, const T& value) {
-  ObjectText object(text);
+void AppendAggregate(Output& out, const T& value) {
+  ObjectText object(out);
   object.Member(".attr.__name__", NameInText<T>());
   AppendFieldMembers(object, value);
   object.End();
 }
 
 template <class T>
-void AppendEnum(std::string& text, T value) {
-  ObjectText object(text);
-  object.Member(".type", std::string_view("enum"));
-  object.Member("enum.name", NameInText<T>());
-  object.Member("enum.value", static_cast<std::underlying_type_t<T>>(value));
-  object.End();
-}
-
-// An engaged optional whose value may itself read "null" is wrapped, so that it does not read
-// like an empty one.
-template <class T>
-void AppendOptional(std::string& text, const std::optional<T>& value) {
-  constexpr bool kAmbiguous = kIsOptional<T> || Null<T>;
-  if (!value) {
-    text += "null";
-    return;
-  }
-  if constexpr (kAmbiguous) text += '[';
-  AppendValue(text, *value);
-  if constexpr (kAmbiguous) text += ']';
-}
+void AppendHooked(Output& out, const T& value);
 
 template <class T>
-void AppendTuple(std::string& text, const T& value) {
-  text += '[';
-  bool first = true;
-  std::apply(
-      [&](const auto&... element) {
-        ((text += first ? "" : ", ", first = false, AppendValue(text, element)), ...);
-      },
-      value);
-  text += ']';
-}
-
-template <class T>
-void AppendList(std::string& text, const T& range) {
-  text += '[';
-  bool first = true;
-  for (auto&& element : range) {
-    if (!first) text += ", ";
-    first = false;
-    // Named, as a range may hand out proxies: std::vector<bool> does.
-    AppendValue<std::ranges::range_value_t<const T>>(text, element);
-  }
-  text += ']';
-}
-
-inline void AppendSorted(std::string& text, std::vector<std::string> elements) {
-  std::ranges::sort(elements);
-  text += '[';
-  for (size_t i = 0; i < elements.size(); ++i) {
-    if (i > 0) text += ", ";
-    text += elements[i];
-  }
-  text += ']';
-}
-
-template <class T>
-void AppendSet(std::string& text, const T& set) {
-  std::vector<std::string> elements;
-  for (auto&& element : set) {
-    AppendValue<std::ranges::range_value_t<const T>>(elements.emplace_back(), element);
-  }
-  AppendSorted(text, std::move(elements));
-}
-
-template <class T>
-void AppendTextMap(std::string& text, const T& map) {
-  using Entry = std::pair<std::string_view, const typename T::mapped_type*>;
-  std::vector<Entry> entries;
-  for (const auto& [name, value] : map) {
-    entries.emplace_back(std::string_view(name.data(), name.size()), &value);
-  }
-  std::ranges::sort(entries, {}, &Entry::first);
-  ObjectText object(text);
-  for (const auto& [name, value] : entries) object.Member(name, *value);
-  object.End();
-}
-
-template <class T>
-void AppendOtherMap(std::string& text, const T& map) {
-  std::vector<std::string> entries;
-  for (const auto& [name, value] : map) {
-    std::string& entry = entries.emplace_back("[");
-    AppendValue(entry, name);
-    entry += ", ";
-    AppendValue(entry, value);
-    entry += ']';
-  }
-  ObjectText object(text);
-  object.Member(".type", std::string_view("map"));
-  object.Name("entries");
-  AppendSorted(text, std::move(entries));
-  object.End();
-}
-
-template <class T>
-void AppendNumberArray(std::string& text, const T& range) {
-  using Element = std::ranges::range_value_t<const T>;
-  const size_t length = std::ranges::size(range);
-  if (length <= kLongestReadableArray) {
-    AppendList(text, range);
-    return;
-  }
-  const std::span<const Element> numbers(std::ranges::data(range), length);
-  AppendArrayDigest(text, DataType<Element>(), length, DigestOfNumbers(numbers));
-}
-
-template <class T>
-void AppendHooked(std::string& text, const T& value);
-
-template <class T>
-inline constexpr bool kHasKey = false;
-
-// Says why T has no text. In the compiler's lines around the message stands which T it is.
-template <class T>
-void Refuse() {
-  if constexpr (std::is_function_v<std::remove_pointer_t<T>> || std::is_member_pointer_v<T>) {
-    static_assert(kHasKey<T>,
-                  "permacache: a function has no stable key, as nothing tells what it computes. "
-                  "Take an enum or a string that says which function is meant");
-  } else if constexpr (std::is_pointer_v<T>) {
-    static_assert(kHasKey<T>,
-                  "permacache: a raw pointer has no stable key, as addresses differ from run to "
-                  "run. Take the value it points to; for a text std::string, for an array "
-                  "std::vector or std::span");
-  } else if constexpr (std::is_union_v<T>) {
-    static_assert(kHasKey<T>,
-                  "permacache: a union has no stable key, as nothing tells which member is set. "
-                  "Take a struct, or write void PermacacheKey(permacache::KeyWriter& key, const "
-                  "T& value) beside the union");
+void AppendByKind(Output& out, const T& value) {
+  constexpr Kind kIs = kKind<T>;
+  if constexpr (kIs == Kind::kBool) {
+    out.text += value ? "true" : "false";
+  } else if constexpr (kIs == Kind::kCharacter) {
+    AppendCharacters(out.text, std::basic_string_view<T>(&value, 1));
+  } else if constexpr (kIs == Kind::kByte) {
+    AppendInteger(out.text, std::to_integer<unsigned>(value));
+  } else if constexpr (kIs == Kind::kInteger) {
+    AppendInteger(out.text, value);
+  } else if constexpr (kIs == Kind::kWideInteger) {
+    AppendWideInteger(out.text, value);
+  } else if constexpr (kIs == Kind::kFloat) {
+    AppendAnyFloat(out, value);
+  } else if constexpr (kIs == Kind::kNull) {
+    out.text += "null";
+  } else if constexpr (kIsCharacterArray<T>) {
+    AppendLiteral(out.text, value);
+  } else if constexpr (kIs == Kind::kString || kIs == Kind::kText) {
+    AppendStringLike(out.text, value);
+  } else if constexpr (kIs == Kind::kHooked) {
+    AppendHooked(out, value);
+  } else if constexpr (kIs == Kind::kEnum) {
+    AppendEnum(out, value);
+  } else if constexpr (kIs == Kind::kPath) {
+    AppendStringLike(out.text, value.native());
+  } else if constexpr (kIs == Kind::kHashed) {
+    out.text += value.key_text(out.format);
+  } else if constexpr (kIsArrayView<T>) {
+    AppendArrayView(out, value);
+  } else if constexpr (kIs == Kind::kArrayView) {
+    AppendArrayView(out, ViewOf(value));
+  } else if constexpr (kIsIotaOfIntegers<T>) {
+    AppendArithmeticRange(out, *value.begin(), *value.end(), 1);
+  } else if constexpr (kIs == Kind::kArithmeticRange) {
+    AppendArithmeticRange(out, value.start, value.stop, value.step);
+  } else if constexpr (kIs == Kind::kDuration) {
+    AppendTicks(out, "duration", value);
+  } else if constexpr (kIs == Kind::kTimePoint) {
+    AppendTicks(out, "time_point", value.time_since_epoch());
+  } else if constexpr (kIs == Kind::kCalendar) {
+    AppendCalendar(out, value);
+  } else if constexpr (kIs == Kind::kTimeOfDay) {
+    AppendTicks(out, "duration", value.to_duration());
+  } else if constexpr (kIs == Kind::kComplex) {
+    AppendComplex(out, value);
+  } else if constexpr (kIs == Kind::kBits) {
+    AppendBits(out, value);
+  } else if constexpr (kIs == Kind::kExpected) {
+    AppendExpected(out, value);
+  } else if constexpr (kIs == Kind::kOptional) {
+    AppendMaybe<typename T::value_type>(out, value.has_value(), value);
+  } else if constexpr (kIs == Kind::kVariant) {
+    AppendVariant(out, value);
+  } else if constexpr (kIs == Kind::kPointer) {
+    AppendMaybe<std::remove_const_t<typename T::element_type>>(out, static_cast<bool>(value),
+                                                               value);
+  } else if constexpr (kIs == Kind::kReference) {
+    AppendValue(out, value.get());
+  } else if constexpr (kIs == Kind::kMap) {
+    AppendMap(out, value);
+  } else if constexpr (kIs == Kind::kSet) {
+    AppendSet(out, value);
+  } else if constexpr (kIs == Kind::kNumbers || kIs == Kind::kRange) {
+    if constexpr (std::is_const_v<Iterated<T>>) {
+      AppendRange(out, value);
+    } else {
+      T copy = value;
+      AppendRange(out, copy);
+    }
+  } else if constexpr (kIs == Kind::kTuple) {
+    AppendTuple(out, value);
+  } else if constexpr (kIs == Kind::kAggregate) {
+    AppendAggregate(out, value);
   } else {
-    static_assert(kHasKey<T>,
-                  "permacache: this type has no key yet. Say what identifies a value: write void "
-                  "PermacacheKey(permacache::KeyWriter& key, const T& value) { "
-                  "key.Write(value.a(), value.b()); } as a friend or in the namespace of the "
-                  "type. A struct whose fields are all public needs nothing");
+    Refuse<T>();
   }
 }
+
+// Of these no text is long, or it is shortened already.
+template <class T>
+inline constexpr bool kIsAlwaysShort =
+    kKind<T> == Kind::kBool || kKind<T> == Kind::kCharacter || kKind<T> == Kind::kByte ||
+    kKind<T> == Kind::kInteger || kKind<T> == Kind::kFloat || kKind<T> == Kind::kNull ||
+    kKind<T> == Kind::kEnum || kKind<T> == Kind::kHashed || kKind<T> == Kind::kNone;
 
 }  // namespace internal
 
 template <class T>
-void AppendValue(std::string& text, const T& value) {
-  if constexpr (std::same_as<T, bool>) {
-    text += value ? "true" : "false";
-  } else if constexpr (internal::Character<T>) {
-    AppendString(text, std::string_view(&value, 1));
-  } else if constexpr (std::same_as<T, std::byte>) {
-    AppendInteger(text, std::to_integer<unsigned>(value));
-  } else if constexpr (std::floating_point<T>) {
-    AppendFloat(text, value);
-  } else if constexpr (internal::Number<T>) {
-    AppendInteger(text, value);
-  } else if constexpr (internal::Null<T>) {
-    text += "null";
-  } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
-    AppendString(text, value);
-  } else if constexpr (internal::kIsCharArray<T>) {
-    const std::string_view literal(value, std::size(value));
-    AppendString(text, literal.substr(0, literal.find('\0')));
-  } else if constexpr (internal::Hooked<T>) {
-    internal::AppendHooked(text, value);
-  } else if constexpr (std::is_enum_v<T>) {
-    internal::AppendEnum(text, value);
-  } else if constexpr (internal::Text<T>) {
-    AppendString(text, std::string_view(std::ranges::data(value), std::ranges::size(value)));
-  } else if constexpr (internal::Path<T>) {
-    AppendString(text, value.native());
-  } else if constexpr (internal::kIsOptional<T>) {
-    internal::AppendOptional(text, value);
-  } else if constexpr (internal::NumberArray<T>) {
-    internal::AppendNumberArray(text, value);
-  } else if constexpr (internal::TextMap<T>) {
-    internal::AppendTextMap(text, value);
-  } else if constexpr (internal::Map<T>) {
-    internal::AppendOtherMap(text, value);
-  } else if constexpr (internal::Set<T>) {
-    internal::AppendSet(text, value);
-  } else if constexpr (internal::Range<T>) {
-    internal::AppendList(text, value);
-  } else if constexpr (internal::TupleLike<T>) {
-    internal::AppendTuple(text, value);
-  } else if constexpr (reflection::Aggregate<T>) {
-    internal::AppendAggregate(text, value);
-  } else {
-    internal::Refuse<T>();
+void AppendValue(Output& out, const T& value) {
+  const size_t begin = out.text.size();
+  internal::AppendByKind(out, value);
+  if constexpr (!internal::kIsAlwaysShort<T>) {
+    if (out.text.size() - begin > kLongestText && out.format == KeyFormat::kNative) {
+      internal::ReplaceByDigest(out.text, begin);
+    }
   }
 }
 
 // The fields of an aggregate as an object of its own: the arguments of a function that takes
 // them all in one struct.
 template <reflection::Aggregate T>
-void AppendFields(std::string& text, const T& value) {
-  ObjectText object(text);
+void AppendFields(Output& out, const T& value) {
+  ObjectText object(out);
   internal::AppendFieldMembers(object, value);
   object.End();
 }
 
 // Whether T is written field by field, not as a range, a hooked type or otherwise.
 template <class T>
-concept WrittenByFields = reflection::Aggregate<T> && !internal::Hooked<T> && !internal::Text<T> &&
-                          !internal::Range<T> && !internal::TupleLike<T>;
+concept WrittenByFields = kKind<T>
+== Kind::kAggregate;
 
-}  // namespace key
-}  // namespace permacache
+}  // namespace permacache::key
 
 #endif  // PERMACACHE_KEY_VALUE_TEXT_H_

@@ -136,10 +136,11 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
 
   static std::string KeyOf(const std::remove_cvref_t<Declared>&... arguments) {
     std::string text;
+    key::Output out{text};
     if constexpr (kFieldsAreArguments) {
-      (key::AppendFields(text, arguments), ...);
+      (key::AppendFields(out, arguments), ...);
     } else {
-      key::ObjectText object(text);
+      key::ObjectText object(out);
       const auto by_position = std::tie(arguments...);
       [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
         (object.Member(kName<Binding::kOrderOfNames[kIndex]>,

@@ -57,7 +57,7 @@ constexpr void CheckParameter() {
                 "permacache: a parameter is a view through which the function could give results "
                 "that are not stored. Take std::span<const T>, and return the results");
   // Never called: that it compiles shows that there is a key.
-  static_cast<void>([](std::string& text, const Value& value) { key::AppendValue(text, value); });
+  static_cast<void>([](key::Output& out, const Value& value) { key::AppendValue(out, value); });
 }
 
 template <class Result>

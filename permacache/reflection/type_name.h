@@ -64,6 +64,10 @@ constexpr std::string_view TypeName() {
   return internal::LastIdentifier(internal::WithoutTemplateArguments(internal::SpelledType<T>()));
 }
 
+// Whether T is a class template with arguments: Image<float>, but not Image<float>::Row.
+template <class T>
+inline constexpr bool kIsMadeFromTemplate = internal::SpelledType<T>().ends_with('>');
+
 // What the compiler spells from the first template argument on, without spaces: "<float,3>" for
 // Image<float, 3>, "<float>::Row" for Image<float>::Row. Empty where there is none. Compilers agree
 // on most types, not on all.

@@ -410,7 +410,8 @@ TEST(PermacacheKeyHook, IsFoundInsideOfOtherValues) {
 
 TEST(AppendFields, WritesTheFieldsWithoutTheNameOfTheStruct) {
   std::string text;
-  key::AppendFields(text, shapes::Sphere{1.0, "glass"});
+  key::Output out{text};
+  key::AppendFields(out, shapes::Sphere{1.0, "glass"});
   EXPECT_EQ(text, R"({"material": "glass", "radius": 1.0})");
 }
 

@@ -64,7 +64,8 @@ std::vector<T> CountUp(size_t length) {
 
 std::string CallText(const Scene& scene) {
   std::string text;
-  key::AppendFields(text, scene);
+  key::Output out{text};
+  key::AppendFields(out, scene);
   return text;
 }
 

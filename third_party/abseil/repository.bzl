@@ -9,7 +9,9 @@ load("//third_party:system_repository.bzl", "library_folders", "link_headers", "
 # The Abseil libraries that permacache uses: folder -> targets, as upstream has them.
 _USED = {
     "cleanup": ["cleanup"],
+    "container": ["btree", "flat_hash_map", "inlined_vector"],  # tests have them as arguments
     "functional": ["function_ref"],
+    "numeric": ["int128"],
     "status": ["status", "statusor"],
     "strings": ["strings"],
 }
