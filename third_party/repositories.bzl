@@ -37,6 +37,13 @@ def permacache_repositories():
     )
     maybe(
         system_repository,
+        name = "eigen",
+        package = "libeigen3-dev",
+        headers = ["eigen3"],
+        overlay = Label("//third_party/eigen:overlay.BUILD"),
+    )
+    maybe(
+        system_repository,
         name = "lmdb",
         package = "liblmdb-dev",
         headers = ["lmdb.h"],
@@ -69,6 +76,13 @@ def permacache_development_repositories():
         headers = ["gmock", "gtest"],
         sources = "/usr/src/googletest",
         overlay = Label("//third_party/googletest:overlay.BUILD"),
+    )
+    maybe(
+        system_repository,
+        name = "nlohmann_json",
+        package = "nlohmann-json3-dev",
+        headers = ["nlohmann"],
+        overlay = Label("//third_party/nlohmann_json:overlay.BUILD"),
     )
     maybe(
         system_repository,

@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "permacache/memoize/keying.h"
 #include "permacache/memoize/parameter.h"
 
 namespace permacache::memoize {
@@ -26,14 +27,17 @@ using Passed =
 
 struct NoDefault {};
 
-// A parameter of a cached function: its name, its type as the function declares it, its default.
-template <class Name, class D, class Default>
+// A parameter of a cached function: its name, its type as the function declares it, its default,
+// what of its arguments enters the key.
+template <class Name, class D, class Default, class How = WholeValue>
 struct Parameter {
   using Declared = D;
+  using Keying = How;
   static constexpr bool kHasDefault = !std::is_same_v<Default, NoDefault>;
   static constexpr std::string_view name() { return Name::name(); }
 
-  Default default_value;
+  [[no_unique_address]] Default default_value;
+  [[no_unique_address]] Keying keying;
 };
 
 // The name of a parameter without one: its position.
@@ -133,6 +137,8 @@ class Binding {
   // The compiler's lines around these messages show `Given` with its name.
   template <class Given, size_t kPositionalCount, class... Named>
   static constexpr void CheckName() {
+    static_assert(std::is_same_v<decltype(Given::keying), WholeValue>,
+                  "permacache: what enters the key belongs into Memoize(...), not into a call");
     constexpr size_t kIndex = Find<Parameters...>(Given::name());
     static_assert(kIndex != kNowhere,
                   "permacache: the function has no parameter of a name that this call gives; see "

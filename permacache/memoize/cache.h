@@ -6,10 +6,21 @@
 #include <memory>
 #include <utility>
 
+#include "permacache/memoize/file_contents.h"
 #include "permacache/memoize/function_cache.h"
 #include "permacache/memoize/options.h"
 
 namespace permacache {
+namespace memoize {
+
+// What a cached function needs of its cache.
+struct OpenedFunction {
+  std::unique_ptr<FunctionCache> cache;
+  std::shared_ptr<FileContents> files;  // of the whole cache
+  KeyFormat key_format;
+};
+
+}  // namespace memoize
 
 // A cheap handle: copies are the same cache. Every method may be called from any thread. Any number
 // of objects and processes may use one directory.
@@ -32,7 +43,7 @@ class Cache {
  private:
   struct Shared;
 
-  std::unique_ptr<memoize::FunctionCache> OpenFunction(FunctionOptions options) const;
+  memoize::OpenedFunction OpenFunction(FunctionOptions options) const;
 
   std::shared_ptr<Shared> shared_;
 };

@@ -16,6 +16,10 @@
 #include "permacache/codec/codec.h"
 #include "permacache/key/key.h"
 #include "permacache/memoize/binding.h"
+#include "permacache/memoize/cache.h"
+#include "permacache/memoize/call_key.h"
+#include "permacache/memoize/error.h"
+#include "permacache/memoize/file_contents.h"
 #include "permacache/memoize/function_cache.h"
 #include "permacache/memoize/options.h"
 #include "permacache/memoize/signature.h"
@@ -53,18 +57,18 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
   using ResultType = std::remove_cvref_t<Result>;
 
   // What Memoize calls.
-  CachedFunction(std::unique_ptr<memoize::FunctionCache> cache, Callable callable,
+  CachedFunction(memoize::OpenedFunction opened, Callable callable,
                  std::tuple<Parameters...> parameters)
       : shared_(std::make_shared<Shared>(
-            Shared{std::move(cache), std::move(callable), std::move(parameters)})) {}
+            Shared{std::move(opened), std::move(callable), std::move(parameters)})) {}
 
   // Removes all results of this version of the function. Throws Error if it cannot.
-  void Clear() const { shared_->cache->Clear(); }
+  void Clear() const { cache().Clear(); }
 
   // The number of stored results. Throws Error if the cache cannot be read.
-  int64_t Size() const { return shared_->cache->Size(); }
+  int64_t Size() const { return cache().Size(); }
 
-  FunctionStats Stats() const { return shared_->cache->Stats(); }
+  FunctionStats Stats() const { return cache().Stats(); }
 
  private:
   template <class Function, class R, class... Positional>
@@ -72,25 +76,31 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
 
   using Binding = memoize::Binding<Parameters...>;
 
+  static constexpr size_t kEnoughForMostKeys = 128;
+
   template <class D>
   using Passed = memoize::Passed<D>;
 
   struct Shared {
-    std::unique_ptr<memoize::FunctionCache> cache;
+    memoize::OpenedFunction opened;
     Callable callable;
     std::tuple<Parameters...> parameters;
   };
+
+  memoize::FunctionCache& cache() const { return *shared_->opened.cache; }
 
   template <class Positional, class... Named>
   ResultType DoCall(Positional positional, Named&... named) const {
     return Bind(
         [this](Passed<Declared>... arguments) -> ResultType {
-          const std::string key = KeyOf(arguments...);
-          if (std::optional<ResultType> stored = Find(key)) {
-            shared_->cache->CountHit();
+          const memoize::CallKey key = KeyOf(arguments...);
+          if (!key.status.ok()) {
+            cache().Report(key.status);
+          } else if (std::optional<ResultType> stored = Find(key.text)) {
+            cache().CountHit();
             return *std::move(stored);
           }
-          shared_->cache->CountMiss();
+          cache().CountMiss();
           return Compute(key, std::forward<Passed<Declared>>(arguments)...);
         },
         std::move(positional), named...);
@@ -98,7 +108,8 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
 
   template <class Positional, class... Named>
   bool DoContains(Positional positional, Named&... named) const {
-    return shared_->cache->Get(DoKey(std::move(positional), named...), [](std::string_view value) {
+    const memoize::CallKey key = MakeKey(std::move(positional), named...);
+    return key.status.ok() && cache().Get(key.text, [](std::string_view value) {
       return codec::HasShapeOf<ResultType>(value)
                  ? absl::OkStatus()
                  : absl::FailedPreconditionError("a value of another type");
@@ -107,18 +118,26 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
 
   template <class Positional, class... Named>
   std::optional<ResultType> DoLookup(Positional positional, Named&... named) const {
-    return Find(DoKey(std::move(positional), named...));
+    const memoize::CallKey key = MakeKey(std::move(positional), named...);
+    return key.status.ok() ? Find(key.text) : std::nullopt;
   }
 
   template <class Positional, class... Named>
   std::string DoKey(Positional positional, Named&... named) const {
-    return Bind([](Passed<Declared>... arguments) { return KeyOf(arguments...); },
-                std::move(positional), named...);
+    memoize::CallKey key = MakeKey(std::move(positional), named...);
+    if (!key.status.ok()) throw Error("permacache: " + std::string(key.status.message()));
+    return std::move(key.text);
   }
 
   template <class Positional, class... Named>
   bool DoForget(Positional positional, Named&... named) const {
-    return shared_->cache->Erase(DoKey(std::move(positional), named...));
+    return cache().Erase(DoKey(std::move(positional), named...));
+  }
+
+  template <class Positional, class... Named>
+  memoize::CallKey MakeKey(Positional positional, Named&... named) const {
+    return Bind([this](Passed<Declared>... arguments) { return KeyOf(arguments...); },
+                std::move(positional), named...);
   }
 
   template <class Then, class Positional, class... Named>
@@ -134,32 +153,33 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
                       memoize::Parameter<memoize::PositionName<0>, Declared, memoize::NoDefault>> &&
        ...);
 
-  static std::string KeyOf(const std::remove_cvref_t<Declared>&... arguments) {
-    std::string text;
-    key::Output out{text};
+  memoize::CallKey KeyOf(const std::remove_cvref_t<Declared>&... arguments) const {
+    memoize::CallKey key;
+    key.text.reserve(kEnoughForMostKeys);
     if constexpr (kFieldsAreArguments) {
+      key::Output out{key.text, shared_->opened.key_format};
       (key::AppendFields(out, arguments), ...);
     } else {
-      key::ObjectText object(out);
+      memoize::CallKeyWriter writer(key, shared_->opened.key_format, *shared_->opened.files);
       const auto by_position = std::tie(arguments...);
       [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
-        (object.Member(kName<Binding::kOrderOfNames[kIndex]>,
-                       std::get<Binding::kOrderOfNames[kIndex]>(by_position)),
-         ...);
+        (AppendMember<Binding::kOrderOfNames[kIndex]>(writer, by_position), ...);
       }
       (std::index_sequence_for<Declared...>());
-      object.End();
+      writer.End();
     }
-    return text;
+    return key;
   }
 
-  template <size_t kIndex>
-  static constexpr std::string_view kName =
-      std::tuple_element_t<kIndex, std::tuple<Parameters...>>::name();
+  template <size_t kIndex, class Arguments>
+  void AppendMember(memoize::CallKeyWriter& writer, const Arguments& arguments) const {
+    const auto& parameter = std::get<kIndex>(shared_->parameters);
+    parameter.keying.AppendMember(writer, parameter.name(), std::get<kIndex>(arguments));
+  }
 
   std::optional<ResultType> Find(std::string_view key) const {
     std::optional<ResultType> result;
-    const bool found = shared_->cache->Get(key, [&](std::string_view value) {
+    const bool found = cache().Get(key, [&](std::string_view value) {
       absl::StatusOr<ResultType> decoded = codec::Decode<ResultType>(value);
       if (decoded.ok()) result.emplace(*std::move(decoded));
       return decoded.status();
@@ -168,13 +188,25 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
     return result;
   }
 
-  ResultType Compute(std::string_view key, Passed<Declared>... arguments) const {
+  ResultType Compute(const memoize::CallKey& key, Passed<Declared>... arguments) const {
     const auto begin = std::chrono::steady_clock::now();
     ResultType result = std::invoke(
         shared_->callable, Argument<Declared>(std::forward<Passed<Declared>>(arguments))...);
     const auto compute_time = std::chrono::steady_clock::now() - begin;
-    shared_->cache->Put(key, compute_time, [&] { return codec::Encode(result); });
+    if (MayStore(key)) cache().Put(key.text, compute_time, [&] { return codec::Encode(result); });
     return result;
+  }
+
+  // A result belongs to the files' contents of before only if they are still the same.
+  bool MayStore(const memoize::CallKey& key) const {
+    if (!key.status.ok()) return false;
+    for (const memoize::FileContent& file : key.files) {
+      if (!shared_->opened.files->IsUnchanged(file)) {
+        cache().Report(memoize::ChangedMeanwhile(file));
+        return false;
+      }
+    }
+    return true;
   }
 
   // A bound argument as the function wants it: a copy where it takes an rvalue of something that

@@ -47,6 +47,9 @@ class FunctionCache {
   void Clear();
   int64_t Size();
 
+  // Counts something that went wrong, and tells of it if it is the first of its kind.
+  void Report(const absl::Status& status);
+
   void CountHit() { hits_.fetch_add(1, std::memory_order_relaxed); }
   void CountMiss() { misses_.fetch_add(1, std::memory_order_relaxed); }
   FunctionStats Stats() const;
@@ -56,7 +59,6 @@ class FunctionCache {
   absl::StatusOr<storage::Store*> store(Patience patience = Patience::kWaitAfterFailure);
   storage::Store& StoreOrThrow();
   bool TryGet(std::string_view key, absl::FunctionRef<absl::Status(std::string_view value)> decode);
-  void Report(const absl::Status& status);
 
   const std::string name_;
   const OpenStore open_;

@@ -35,6 +35,7 @@ std::string_view WhatIsWrongWith(std::string_view part) {
   if (part == "." || part == "..") return "leaves its place; \".\" and \"..\" are not allowed";
   if (part.size() > kLongestPart) return "has a part of more than 255 bytes";
   if (part == "data.mdb" || part == "lock.mdb") return "has a part that LMDB uses for its files";
+  if (part == kFileContentsName) return "has a part that permacache uses itself";
   if (std::ranges::any_of(part, IsControl)) return "has a control character";
   return {};
 }

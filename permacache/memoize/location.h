@@ -11,6 +11,9 @@ namespace permacache::memoize {
 // of them says anything.
 std::filesystem::path DefaultDirectory();
 
+// The folder in a cache that remembers the contents of files. No function can have this name.
+inline constexpr std::string_view kFileContentsName = ".file_contents";
+
 // The folder of the function `name` in the cache `directory`. Throws Error if the name cannot be
 // one, or if a file is in the way. Makes nothing.
 std::filesystem::path FunctionDirectory(const std::filesystem::path& directory,

@@ -41,13 +41,16 @@ concept ViewOfMutable = std::ranges::view<T> && std::ranges::contiguous_range<T>
     !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<T>>>;
 
 // The compiler's lines around these messages show the type and the position of the parameter.
-template <size_t kPosition, class Declared>
+template <size_t kPosition, class Parameter>
 constexpr void CheckParameter() {
+  using Declared = typename Parameter::Declared;
+  using Keying = typename Parameter::Keying;
   using Value = std::remove_cvref_t<Declared>;
-  static_assert(!std::is_pointer_v<Value>,
+  static_assert(!std::is_pointer_v<Value> || !std::is_same_v<Keying, WholeValue>,
                 "permacache: a parameter is a raw pointer, which has no stable key, as addresses "
                 "differ from run to run. Take the value itself: std::string for a text, "
-                "std::vector or std::span for an array");
+                "std::vector or std::span for an array; or say what is its key, as in "
+                "\"x\"_a.Key(...)");
   static_assert(
       !std::is_lvalue_reference_v<Declared> || std::is_const_v<std::remove_reference_t<Declared>>,
       "permacache: a parameter is a non-const reference, through which the function "
@@ -57,7 +60,9 @@ constexpr void CheckParameter() {
                 "permacache: a parameter is a view through which the function could give results "
                 "that are not stored. Take std::span<const T>, and return the results");
   // Never called: that it compiles shows that there is a key.
-  static_cast<void>([](key::Output& out, const Value& value) { key::AppendValue(out, value); });
+  static_cast<void>([](CallKeyWriter& key, const Keying& keying, const Value& value) {
+    keying.AppendMember(key, Parameter::name(), value);
+  });
 }
 
 template <class Result>
@@ -82,25 +87,24 @@ inline constexpr bool kDefaultWouldDangle =
 template <class Declared, class Description>
 auto MakeParameter(Description&& description) {
   using Plain = std::remove_cvref_t<Description>;
+  using Keying = std::remove_cvref_t<decltype(description.keying)>;
   if constexpr (kIsParameterName<Plain>) {
-    return Parameter<Plain, Declared, NoDefault>{};
+    return Parameter<Plain, Declared, NoDefault, Keying>{{}, description.keying};
   } else {
     using Value = std::remove_cvref_t<Declared>;
     static_assert(!kDefaultWouldDangle<Value, decltype(description.value)>,
                   "permacache: the default of a parameter that is a view would not live long "
                   "enough. Give a string literal, or a view of something that does");
-    return Parameter<Plain, Declared, Value>{
-        ConvertTo<Declared>(std::forward<Description>(description).value)};
+    return Parameter<Plain, Declared, Value, Keying>{
+        ConvertTo<Declared>(std::forward<Description>(description).value), description.keying};
   }
 }
 
 template <class Callable, class Result, class... Declared, size_t... kPosition,
           class... Descriptions>
-auto MakeCachedFunction(std::unique_ptr<FunctionCache> cache, Callable&& callable,
-                        Signature<Result, Declared...>, std::index_sequence<kPosition...>,
-                        Descriptions&&... descriptions) {
+auto MakeCachedFunction(OpenedFunction opened, Callable&& callable, Signature<Result, Declared...>,
+                        std::index_sequence<kPosition...>, Descriptions&&... descriptions) {
   CheckResult<Result>();
-  (CheckParameter<kPosition, Declared>(), ...);
   constexpr bool kUnnamed = sizeof...(Descriptions) == 0;
   static_assert(kUnnamed || sizeof...(Descriptions) == sizeof...(Declared),
                 "permacache: the number of \"x\"_a is not the number of the function's parameters. "
@@ -108,12 +112,13 @@ auto MakeCachedFunction(std::unique_ptr<FunctionCache> cache, Callable&& callabl
   const auto finish = [&](auto... parameters) {
     static_assert(Binding<decltype(parameters)...>::kNamesAreUnique,
                   "permacache: two parameters have the same name");
+    (CheckParameter<kPosition, decltype(parameters)>(), ...);
     return CachedFunction<std::decay_t<Callable>, Signature<Result, Declared...>,
                           decltype(parameters)...>(
-        std::move(cache), std::forward<Callable>(callable), std::tuple(std::move(parameters)...));
+        std::move(opened), std::forward<Callable>(callable), std::tuple(std::move(parameters)...));
   };
   if constexpr (kUnnamed) {
-    return finish(Parameter<PositionName<kPosition>, Declared, NoDefault>{}...);
+    return finish(Parameter<PositionName<kPosition>, Declared, NoDefault>{{}, {}}...);
   } else {
     return finish(MakeParameter<Declared>(std::forward<Descriptions>(descriptions))...);
   }
@@ -151,8 +156,10 @@ auto Cache::Memoize(std::string_view name, Callable&& callable,
 // keys for them. It may be called from several threads at once.
 //
 // `parameters` are the names of all parameters in their order, with defaults where wanted:
-// "x"_a, "y"_a = 2. Without them a parameter's name in the key is its position, except that the
-// fields of a single struct are themselves the arguments.
+// "x"_a, "y"_a = 2. Each may say what of its argument enters the key: "x"_a.Key(StableHash),
+// "x"_a.Ignore(), ("y"_a = 2).DropIfEqual(2), "path"_a.FileContents(); keying.h says what they do.
+// Without names a parameter's name in the key is its position, except that the fields of a single
+// struct are themselves the arguments.
 //
 // Throws Error if the name cannot be one or a file is in the way of its folder.
 template <class Callable, class... Descriptions>

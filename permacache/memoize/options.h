@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "permacache/key/format.h"
 #include "permacache/storage/store.h"
 
 namespace permacache {
@@ -49,6 +50,9 @@ struct FunctionOptions {
 
   // Results of another version are not seen. Raise it when the function computes something else.
   uint32_t version = 0;
+
+  // How keys are written. kPython is for who needs the keys of Python permacache.
+  KeyFormat key_format = KeyFormat::kNative;
 
   // Of results that are stored from now on; any can be read.
   Compression compression = Compression::kNone;

@@ -1,4 +1,5 @@
-// Names of parameters: "x"_a, and values given by name: "x"_a = 2.
+// Names of parameters: "x"_a, values given by name: "x"_a = 2, and, in Memoize, what of a parameter
+// enters the key: "x"_a.Ignore(), ("x"_a = 2).DropIfEqual(0); keying.h has all of these.
 //
 // The name is part of the type, so a call with a name that the function does not have is a
 // compile-time error, and finding the right argument costs nothing at run time.
@@ -11,6 +12,8 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+
+#include "permacache/memoize/keying.h"
 
 namespace permacache {
 namespace memoize {
@@ -27,25 +30,45 @@ struct Literal {
   constexpr std::string_view view() const { return {text, kSize - 1}; }
 };
 
+// That a description says at most once what enters the key.
+template <class Keying>
+constexpr void CheckSaidOnce() {
+  static_assert(std::is_same_v<Keying, WholeValue>,
+                "permacache: a parameter's description says twice what enters the key. Take one of "
+                "Key, Ignore, DropIf, DropIfEqual and FileContents; the last arguments of DropIf "
+                "and DropIfEqual are key functions");
+}
+
 }  // namespace memoize
 
 // A value under a parameter's name: in Memoize the parameter's default, in a call its argument. It
 // refers to a variable that it is made from, and owns a temporary one.
-template <memoize::Literal kName, class T>
-struct NamedValue {
+template <memoize::Literal kName, class T, class Keying = memoize::WholeValue>
+struct NamedValue : memoize::Keyable<NamedValue<kName, T, Keying>> {
   static constexpr std::string_view name() { return kName.view(); }
 
+  constexpr explicit NamedValue(T&& given, Keying how = {})
+      : value(std::forward<T>(given)), keying(std::move(how)) {}
+
+  template <class Other>
+  constexpr auto With(Other other) const {
+    memoize::CheckSaidOnce<Keying>();
+    T copy = value;
+    return NamedValue<kName, T, Other>(std::forward<T>(copy), std::move(other));
+  }
+
   T value;
+  [[no_unique_address]] Keying keying;
 };
 
 // What "x"_a is: in Memoize a parameter without a default.
-template <memoize::Literal kName>
-struct ParameterName {
+template <memoize::Literal kName, class Keying = memoize::WholeValue>
+struct ParameterName : memoize::Keyable<ParameterName<kName, Keying>> {
   static_assert(!kName.view().empty(), "permacache: a parameter needs a name, as in \"x\"_a");
 
   static constexpr std::string_view name() { return kName.view(); }
 
-  constexpr ParameterName() = default;
+  constexpr explicit ParameterName(Keying how = {}) : keying(std::move(how)) {}
   constexpr ParameterName(const ParameterName&) = default;
   // "x"_a = {} would come here, as nothing tells of which type the braces are: write the type.
   ParameterName& operator=(const ParameterName&) = delete;
@@ -55,27 +78,35 @@ struct ParameterName {
   constexpr auto operator=(T&& value) const {
     using Held = std::conditional_t<std::is_lvalue_reference_v<T>,
                                     const std::remove_reference_t<T>&, std::remove_cvref_t<T>>;
-    return NamedValue<kName, Held>{std::forward<T>(value)};
+    return NamedValue<kName, Held, Keying>(std::forward<T>(value), keying);
   }
 
   // "x"_a = {1, 2, 3}. The list lives as long as the expression.
   template <class T>
   constexpr auto operator=(std::initializer_list<T> values) const {
-    return NamedValue<kName, std::initializer_list<T>>{values};
+    return NamedValue<kName, std::initializer_list<T>, Keying>(std::move(values), keying);
   }
+
+  template <class Other>
+  constexpr auto With(Other other) const {
+    memoize::CheckSaidOnce<Keying>();
+    return ParameterName<kName, Other>(std::move(other));
+  }
+
+  [[no_unique_address]] Keying keying;
 };
 
 namespace memoize {
 
 template <class T>
 inline constexpr bool kIsNamedValue = false;
-template <Literal kName, class T>
-inline constexpr bool kIsNamedValue<NamedValue<kName, T>> = true;
+template <Literal kName, class T, class Keying>
+inline constexpr bool kIsNamedValue<NamedValue<kName, T, Keying>> = true;
 
 template <class T>
 inline constexpr bool kIsParameterName = false;
-template <Literal kName>
-inline constexpr bool kIsParameterName<ParameterName<kName>> = true;
+template <Literal kName, class Keying>
+inline constexpr bool kIsParameterName<ParameterName<kName, Keying>> = true;
 
 // An argument that is given by name.
 template <class T>
@@ -91,7 +122,7 @@ namespace literals {
 
 template <memoize::Literal kName>
 constexpr ParameterName<kName> operator""_a() {
-  return {};
+  return ParameterName<kName>();
 }
 
 }  // namespace literals

@@ -1,0 +1,40 @@
+#include "permacache/memoize/call_key.h"
+
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "permacache/hash/hash.h"
+
+namespace permacache::memoize {
+
+void CallKeyWriter::FileMember(std::string_view name, const std::filesystem::path& path) {
+  object_.Name(name);
+  AppendFile(path);
+}
+
+void CallKeyWriter::FilesMember(std::string_view name,
+                                const std::vector<std::filesystem::path>& paths) {
+  object_.Name(name);
+  key::ListText list(out_);
+  for (const std::filesystem::path& path : paths) {
+    list.Next();
+    AppendFile(path);
+  }
+  list.End();
+}
+
+void CallKeyWriter::AppendFile(const std::filesystem::path& path) {
+  absl::StatusOr<FileContent> content = contents_.Of(path);
+  if (!content.ok()) {
+    key_.status.Update(content.status());
+    return;
+  }
+  key::ObjectText file(out_);
+  file.Member(".type", std::string_view("file"));
+  file.Member("blake3", hash::Hex(content->digest));
+  file.Member("size", content->identity.size);
+  file.End();
+  key_.files.push_back(*std::move(content));
+}
+
+}  // namespace permacache::memoize

@@ -1,0 +1,55 @@
+// The key of one call.
+#ifndef PERMACACHE_MEMOIZE_CALL_KEY_H_
+#define PERMACACHE_MEMOIZE_CALL_KEY_H_
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "permacache/key/key.h"
+#include "permacache/memoize/file_contents.h"
+
+namespace permacache::memoize {
+
+// The text, and what it is true for.
+struct CallKey {
+  std::string text;
+  std::vector<FileContent> files = {};  // whose contents are in the text
+  absl::Status status = {};             // why there is no text, where a file could not be read
+};
+
+// Writes a key member by member. The names must come in ascending order.
+class CallKeyWriter {
+ public:
+  CallKeyWriter(CallKey& key, KeyFormat format, FileContents& contents)
+      : key_(key), contents_(contents), out_{key.text, format}, object_(out_) {}
+  CallKeyWriter(const CallKeyWriter&) = delete;
+  CallKeyWriter& operator=(const CallKeyWriter&) = delete;
+
+  KeyFormat format() const { return out_.format; }
+
+  template <class T>
+  void Member(std::string_view name, const T& value) {
+    object_.Member(name, value);
+  }
+
+  // {".type": "file", "blake3": "...", "size": 1000}, and a list of these.
+  void FileMember(std::string_view name, const std::filesystem::path& path);
+  void FilesMember(std::string_view name, const std::vector<std::filesystem::path>& paths);
+
+  void End() { object_.End(); }
+
+ private:
+  void AppendFile(const std::filesystem::path& path);
+
+  CallKey& key_;
+  FileContents& contents_;
+  key::Output out_;
+  key::ObjectText object_;
+};
+
+}  // namespace permacache::memoize
+
+#endif  // PERMACACHE_MEMOIZE_CALL_KEY_H_

@@ -1,0 +1,74 @@
+// The contents of files as digests, which are remembered as long as a file is the same.
+#ifndef PERMACACHE_MEMOIZE_FILE_CONTENTS_H_
+#define PERMACACHE_MEMOIZE_FILE_CONTENTS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "permacache/hash/hash.h"
+#include "permacache/memoize/function_cache.h"
+
+namespace permacache::memoize {
+
+// What tells one state of a file from another without reading it. Times are nanoseconds since 1970.
+struct FileIdentity {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  uint64_t size = 0;
+  int64_t modified = 0;  // mtime, which programs can set to anything
+  int64_t changed = 0;   // ctime, which they cannot
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
+// The content of a file as it was found.
+struct FileContent {
+  std::filesystem::path path;
+  FileIdentity identity;
+  hash::ContentDigest digest;
+
+  // Whether a later change would have shown in the identity. A file that was written just before it
+  // was read might be written again within the same tick of the file system's clock.
+  bool settled;
+};
+
+// Why a result is not stored that was computed while this file changed.
+absl::Status ChangedMeanwhile(const FileContent& content);
+
+// Any number of objects and processes may use one store. Every method may be called from any
+// thread, and in a forked child.
+class FileContents {
+ public:
+  // A file is settled when its times are this much older than the clock: more than the coarsest
+  // file systems' ticks (2 s on FAT). The clock of a file server must not be behind by more.
+  static constexpr int64_t kSettlingTime = 2'500'000'000;  // nanoseconds
+
+  // `remembered` keeps the digests of settled files. Its failures are its own: a file is read then.
+  explicit FileContents(std::unique_ptr<FunctionCache> remembered)
+      : remembered_(std::move(remembered)) {}
+
+  // The content of a regular file, symbolic links followed. Reads it unless it is remembered, large
+  // files by several threads.
+  //
+  // Errors: kNotFound and others that the operating system gives; kInvalidArgument if it is not a
+  // regular file; kAborted if it changes all the time. They name the path.
+  absl::StatusOr<FileContent> Of(const std::filesystem::path& path);
+
+  // Whether the file still is what it was. Reads it once more if it was not settled.
+  bool IsUnchanged(const FileContent& content);
+
+ private:
+  bool Recall(FileContent& content);
+  void Remember(const FileContent& content, std::chrono::nanoseconds time);
+
+  const std::unique_ptr<FunctionCache> remembered_;
+};
+
+}  // namespace permacache::memoize
+
+#endif  // PERMACACHE_MEMOIZE_FILE_CONTENTS_H_

@@ -1,0 +1,113 @@
+// Runs golden_check on the keys of Python permacache, and on files that are not as they should be.
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "permacache/testing/temporary_directory.h"
+
+namespace permacache::golden {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kProgram[] = "tests/key/golden_check";
+constexpr char kKeys[] = "tests/key/python_permacache_keys.json";
+
+struct Outcome {
+  int exit_code = -1;
+  std::string last_line;
+};
+
+Outcome Check(const std::filesystem::path& file) {
+  const std::string command = std::string(kProgram) + " '" + file.string() + "' 2>&1";
+  FILE* output = popen(command.c_str(), "r");
+  if (output == nullptr) return {};
+  Outcome outcome;
+  std::array<char, 1 << 16> line;
+  while (std::fgets(line.data(), line.size(), output) != nullptr) outcome.last_line = line.data();
+  const int status = pclose(output);
+  if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
+  return outcome;
+}
+
+class GoldenCheckTest : public ::testing::Test {
+ protected:
+  static json Keys() {
+    std::ifstream file(kKeys);
+    return json::parse(file);
+  }
+
+  Outcome CheckText(const std::string& text) const {
+    const std::filesystem::path path = directory_.path() / "keys.json";
+    std::ofstream(path) << text;
+    return Check(path);
+  }
+
+  testing::TemporaryDirectory directory_;
+};
+
+TEST_F(GoldenCheckTest, MatchesEveryValueAndCallOfPythonPermacache) {
+  const Outcome outcome = Check(kKeys);
+  EXPECT_EQ(outcome.last_line, "492 matched, 0 mismatched\n");
+  EXPECT_EQ(outcome.exit_code, 0);
+}
+
+TEST_F(GoldenCheckTest, HasValuesOfEveryGroupAndCalls) {
+  const json keys = Keys();
+  std::map<std::string, int> groups;
+  for (const json& item : keys.at("cases")) ++groups[item.at("group").get<std::string>()];
+  const std::map<std::string, int> expected{
+      {"array", 24},         {"bytes", 24},  {"enum", 24}, {"range", 24},
+      {"scalar", 24},        {"struct", 24}, {"tree", 24}, {"struct_of_arrays", 24},
+      {"tuple_key_dict", 24}};
+  EXPECT_EQ(groups, expected);
+  EXPECT_EQ(keys.at("calls").size(), 60u);
+}
+
+TEST_F(GoldenCheckTest, CountsAKeyThatDiffers) {
+  for (const char* field : {"stringify", "stable_hash"}) {
+    json keys = Keys();
+    keys["cases"][100][field] = "another";
+    const Outcome outcome = CheckText(keys.dump());
+    EXPECT_EQ(outcome.last_line, "491 matched, 1 mismatched\n") << field;
+    EXPECT_EQ(outcome.exit_code, 1) << field;
+  }
+}
+
+TEST_F(GoldenCheckTest, CountsACallWhoseKeyDiffers) {
+  for (size_t i = 0; i < 60; ++i) {
+    json keys = Keys();
+    keys["cases"] = json::array();
+    keys["calls"][i]["key"] = "{}";
+    const Outcome outcome = CheckText(keys.dump());
+    EXPECT_EQ(outcome.last_line, "59 matched, 1 mismatched\n") << i;
+    EXPECT_EQ(outcome.exit_code, 1) << i;
+  }
+}
+
+TEST_F(GoldenCheckTest, CountsAValueThatItCannotRead) {
+  json keys = Keys();
+  keys["cases"][0]["value"] = {{"what", 1}};
+  keys["cases"][1]["value"] = {{"struct", "Unknown"}, {"fields", json::array()}};
+  EXPECT_EQ(CheckText(keys.dump()).last_line, "488 matched, 4 mismatched\n");
+}
+
+TEST_F(GoldenCheckTest, DoesNotPassWithoutAnythingChecked) {
+  EXPECT_EQ(CheckText(R"({"cases": [], "calls": []})").exit_code, 1);
+}
+
+TEST_F(GoldenCheckTest, SaysWhyAFileCannotBeUsed) {
+  EXPECT_EQ(Check(directory_.path() / "missing").exit_code, 2);
+  EXPECT_EQ(CheckText("{").exit_code, 2);
+  EXPECT_EQ(CheckText("{}").exit_code, 2);
+}
+
+}  // namespace
+}  // namespace permacache::golden

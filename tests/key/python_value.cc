@@ -1,0 +1,254 @@
+#include "tests/key/python_value.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <complex>
+#include <concepts>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <type_traits>
+
+namespace permacache::golden {
+namespace {
+
+using nlohmann::json;
+
+[[noreturn]] void Refuse(const std::string& what, const json& value) {
+  throw std::runtime_error(what + ": " + value.dump().substr(0, 200));
+}
+
+key::Int128 IntegerFromText(const std::string& text) {
+  key::Int128 value = 0;
+  const bool negative = text.starts_with('-');
+  for (const char digit : std::string_view(text).substr(negative ? 1 : 0)) {
+    if (digit < '0' || digit > '9') throw std::runtime_error("not an integer: " + text);
+    const int next = digit - '0';
+    if (__builtin_mul_overflow(value, 10, &value) ||
+        __builtin_add_overflow(value, negative ? -next : next, &value)) {
+      throw std::runtime_error("more than 128 bits: " + text);
+    }
+  }
+  return value;
+}
+
+std::vector<std::byte> BytesFromHex(const std::string& hex) {
+  std::vector<std::byte> bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+double FloatFromBits(const std::string& hex) {
+  return std::bit_cast<double>(static_cast<uint64_t>(std::stoull(hex, nullptr, 16)));
+}
+
+// The value of a field of a real struct.
+void Read(const json& value, bool& field) { field = value.at("bool").get<bool>(); }
+void Read(const json& value, double& field) {
+  field = FloatFromBits(value.at("float").get<std::string>());
+}
+void Read(const json& value, std::string& field) { field = value.at("str").get<std::string>(); }
+
+template <std::integral T>
+void Read(const json& value, T& field) {
+  const key::Int128 integer = IntegerFromText(value.at("int").get<std::string>());
+  field = static_cast<T>(integer);
+  if (field != integer) Refuse("too large for its field", value);
+}
+
+template <reflection::Aggregate T>
+void Read(const json& value, T& aggregate);
+
+template <class T>
+void Read(const json& value, std::optional<T>& field) {
+  if (value.contains("null")) {
+    field.reset();
+  } else {
+    Read(value, field.emplace());
+  }
+}
+
+template <class First, class Second>
+void Read(const json& value, std::pair<First, Second>& field) {
+  Read(value.at("tuple").at(0), field.first);
+  Read(value.at("tuple").at(1), field.second);
+}
+
+template <class T>
+void Read(const json& value, std::vector<T>& field) {
+  for (const json& element : value.at("list")) Read(element, field.emplace_back());
+}
+
+template <class T>
+void Read(const json& value, std::map<std::string, T>& field) {
+  for (const json& entry : value.at("dict")) {
+    Read(entry.at(1), field[entry.at(0).at("str").get<std::string>()]);
+  }
+}
+
+template <reflection::Aggregate T>
+void Read(const json& value, T& aggregate) {
+  if (value.at("struct") != reflection::TypeName<T>()) Refuse("another struct", value);
+  const json& fields = value.at("fields");
+  if (fields.size() != reflection::kFieldCount<T>) Refuse("another number of fields", value);
+  size_t i = 0;
+  reflection::ForEachField(aggregate, [&](std::string_view name, auto& field) {
+    if (fields.at(i).at(0) != name) Refuse("another field", value);
+    Read(fields.at(i++).at(1), field);
+  });
+}
+
+template <class T>
+T ReadStruct(const json& value) {
+  T aggregate{};
+  Read(value, aggregate);
+  return aggregate;
+}
+
+Value StructFromJson(const json& value) {
+  const auto name = value.at("struct").get<std::string>();
+  if (name == "Point") return ReadStruct<Point>(value);
+  if (name == "Segment") return ReadStruct<Segment>(value);
+  if (name == "Mesh") return ReadStruct<Mesh>(value);
+  if (name == "Everything") return ReadStruct<Everything>(value);
+  Refuse("a struct of an unknown name", value);
+}
+
+Value EnumFromJson(const json& value) {
+  if (value.at("enum") != "Color") Refuse("an enum of an unknown name", value);
+  return static_cast<Color>(value.at("value").get<int>());
+}
+
+Value ListFromJson(const json& elements) {
+  Value::List list;
+  for (const json& element : elements) list.push_back(ValueFromJson(element));
+  return list;
+}
+
+// The entries as a map of keys that are all of the type Key, if they are.
+template <class Key>
+bool FillWith(const std::vector<std::pair<Value, Value>>& entries, Dictionary& dictionary) {
+  std::map<Key, Value> map;
+  for (const auto& [key, value] : entries) {
+    const Key* typed = std::get_if<Key>(&key.content);
+    if (typed == nullptr) return false;
+    map.emplace(*typed, value);
+  }
+  dictionary.content = std::move(map);
+  return true;
+}
+
+Value DictionaryFromJson(const json& json_entries) {
+  std::vector<std::pair<Value, Value>> entries;
+  for (const json& entry : json_entries) {
+    entries.emplace_back(ValueFromJson(entry.at(0)), ValueFromJson(entry.at(1)));
+  }
+  auto dictionary = std::make_shared<Dictionary>();
+  if (!FillWith<std::string>(entries, *dictionary) &&
+      !FillWith<key::Int128>(entries, *dictionary) && !FillWith<double>(entries, *dictionary) &&
+      !FillWith<bool>(entries, *dictionary)) {
+    dictionary->content = std::map<Value, Value, TextLess>(entries.begin(), entries.end());
+  }
+  return std::shared_ptr<const Dictionary>(std::move(dictionary));
+}
+
+Value RangeFromJson(const json& value) {
+  return ArithmeticRange{value.at(0).get<int64_t>(), value.at(1).get<int64_t>(),
+                         value.at(2).get<int64_t>()};
+}
+
+Value ArrayFromJson(const json& value) {
+  return Array{value.at("ndarray").get<std::string>(), value.at("shape").get<std::vector<size_t>>(),
+               BytesFromHex(value.at("hex").get<std::string>())};
+}
+
+template <class Number>
+void WriteAs(KeyWriter& key, const Array& array) {
+  std::vector<Number> numbers(array.bytes.size() / sizeof(Number));
+  std::ranges::copy(array.bytes, std::as_writable_bytes(std::span(numbers)).begin());
+  const ArrayView<const Number> view(numbers.data(), array.shape);
+  if (view.size() != numbers.size()) throw std::runtime_error("an array of another size");
+  key.Write(view);
+}
+
+// A number as a floating-point one, which is exact enough for what tests compare.
+std::optional<long double> Number(const Value& value) {
+  if (const bool* truth = std::get_if<bool>(&value.content)) return *truth ? 1 : 0;
+  if (const double* number = std::get_if<double>(&value.content)) return *number;
+  if (const key::Int128* integer = std::get_if<key::Int128>(&value.content)) {
+    return static_cast<long double>(*integer);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void PermacacheKey(KeyWriter& key, const Array& array) {
+  const std::string& type = array.data_type;
+  if (type == "|b1") return WriteAs<uint8_t>(key, array);
+  if (type == "|i1") return WriteAs<int8_t>(key, array);
+  if (type == "|u1") return WriteAs<uint8_t>(key, array);
+  if (type == "<i2") return WriteAs<int16_t>(key, array);
+  if (type == "<u2") return WriteAs<uint16_t>(key, array);
+  if (type == "<i4") return WriteAs<int32_t>(key, array);
+  if (type == "<u4") return WriteAs<uint32_t>(key, array);
+  if (type == "<i8") return WriteAs<int64_t>(key, array);
+  if (type == "<u8") return WriteAs<uint64_t>(key, array);
+  if (type == "<f4") return WriteAs<float>(key, array);
+  if (type == "<f8") return WriteAs<double>(key, array);
+  if (type == "<c8") return WriteAs<std::complex<float>>(key, array);
+  if (type == "<c16") return WriteAs<std::complex<double>>(key, array);
+  throw std::runtime_error("an array of an unknown type: " + type);
+}
+
+bool operator==(const Value& a, const Value& b) {
+  const auto a_number = Number(a);
+  const auto b_number = Number(b);
+  return a_number && b_number && *a_number == *b_number;
+}
+
+bool operator<(const Value& a, const Value& b) {
+  const auto a_number = Number(a);
+  const auto b_number = Number(b);
+  return a_number && b_number && *a_number < *b_number;
+}
+
+bool TextLess::operator()(const Value& a, const Value& b) const {
+  return KeyText(a, KeyFormat::kPython) < KeyText(b, KeyFormat::kPython);
+}
+
+Value ValueFromJson(const json& value) {
+  if (value.contains("null")) return std::monostate();
+  if (value.contains("bool")) return value.at("bool").get<bool>();
+  if (value.contains("int")) return IntegerFromText(value.at("int").get<std::string>());
+  if (value.contains("float")) return FloatFromBits(value.at("float").get<std::string>());
+  if (value.contains("str")) return value.at("str").get<std::string>();
+  if (value.contains("list")) return ListFromJson(value.at("list"));
+  if (value.contains("tuple")) return ListFromJson(value.at("tuple"));
+  if (value.contains("dict")) return DictionaryFromJson(value.at("dict"));
+  if (value.contains("bytes")) return BytesFromHex(value.at("bytes").get<std::string>());
+  if (value.contains("ndarray")) return ArrayFromJson(value);
+  if (value.contains("range")) return RangeFromJson(value.at("range"));
+  if (value.contains("struct")) return StructFromJson(value);
+  if (value.contains("enum")) return EnumFromJson(value);
+  Refuse("a value of an unknown form", value);
+}
+
+std::string PythonStr(const Value& value) {
+  if (std::holds_alternative<std::monostate>(value.content)) return "None";
+  if (const bool* truth = std::get_if<bool>(&value.content)) return *truth ? "True" : "False";
+  if (const auto* text = std::get_if<std::string>(&value.content)) return *text;
+  if (const double* number = std::get_if<double>(&value.content)) {
+    // repr differs from JSON in how it names what is no number.
+    if (*number != *number) return "nan";
+    if (std::isinf(*number)) return *number > 0 ? "inf" : "-inf";
+    return KeyText(*number);
+  }
+  if (std::holds_alternative<key::Int128>(value.content)) return KeyText(value, KeyFormat::kPython);
+  throw std::runtime_error("str() of this value is not known");
+}
+
+}  // namespace permacache::golden
