@@ -38,12 +38,6 @@ int64_t Nanoseconds(const timespec& time) {
   return static_cast<int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
 
-int64_t Now() {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return Nanoseconds(now);
-}
-
 FileIdentity IdentityOf(const struct stat& status) {
 #ifdef __APPLE__
   const timespec& modified = status.st_mtimespec;
@@ -88,24 +82,6 @@ absl::StatusOr<FileIdentity> IdentityOf(int fd) {
   return Checked(failed, status);
 }
 
-// The identity and digest of a file that does not change meanwhile, else kAborted.
-absl::StatusOr<FileContent> ReadOnce(const std::filesystem::path& path) {
-  const int64_t begin = Now();
-  // Not to wait for a pipe's writer, should the path have become one.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return absl::ErrnoToStatus(errno, "open");
-  const absl::Cleanup closer = [fd] { close(fd); };
-  const absl::StatusOr<FileIdentity> before = IdentityOf(fd);
-  if (!before.ok()) return before.status();
-  const absl::StatusOr<hash::ContentDigest> digest = hash::DigestOfFile(fd, before->size);
-  if (!digest.ok()) return digest.status();
-  const absl::StatusOr<FileIdentity> after = IdentityOf(fd);
-  if (!after.ok()) return after.status();
-  if (*after != *before) return absl::AbortedError("it changes while it is read");
-  return FileContent{
-      .path = path, .identity = *before, .digest = *digest, .settled = IsSettled(*before, begin)};
-}
-
 }  // namespace
 
 absl::Status ChangedMeanwhile(const FileContent& content) {
@@ -113,6 +89,12 @@ absl::Status ChangedMeanwhile(const FileContent& content) {
       absl::StrCat(content.path.string(),
                    " changed while the function ran; the result is not stored, as it may belong to "
                    "either content"));
+}
+
+int64_t FileContents::RealTime() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return Nanoseconds(now);
 }
 
 absl::StatusOr<FileContent> FileContents::Of(const std::filesystem::path& path) {
@@ -133,6 +115,25 @@ absl::StatusOr<FileContent> FileContents::Of(const std::filesystem::path& path) 
     if (!absl::IsAborted(trouble)) break;
   }
   return CannotRead(path, trouble);
+}
+
+// The identity and digest of a file that does not change meanwhile, else kAborted.
+absl::StatusOr<FileContent> FileContents::ReadOnce(const std::filesystem::path& path) {
+  const int64_t begin = clock_();
+  // Not to wait for a pipe's writer, should the path have become one.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return absl::ErrnoToStatus(errno, "open");
+  const absl::Cleanup closer = [fd] { close(fd); };
+  const absl::StatusOr<FileIdentity> before = IdentityOf(fd);
+  if (!before.ok()) return before.status();
+  reads_.fetch_add(1, std::memory_order_relaxed);
+  const absl::StatusOr<hash::ContentDigest> digest = hash::DigestOfFile(fd, before->size);
+  if (!digest.ok()) return digest.status();
+  const absl::StatusOr<FileIdentity> after = IdentityOf(fd);
+  if (!after.ok()) return after.status();
+  if (*after != *before) return absl::AbortedError("it changes while it is read");
+  return FileContent{
+      .path = path, .identity = *before, .digest = *digest, .settled = IsSettled(*before, begin)};
 }
 
 bool FileContents::IsUnchanged(const FileContent& content) {

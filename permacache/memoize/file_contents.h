@@ -2,6 +2,7 @@
 #ifndef PERMACACHE_MEMOIZE_FILE_CONTENTS_H_
 #define PERMACACHE_MEMOIZE_FILE_CONTENTS_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -48,9 +49,13 @@ class FileContents {
   // file systems' ticks (2 s on FAT). The clock of a file server must not be behind by more.
   static constexpr int64_t kSettlingTime = 2'500'000'000;  // nanoseconds
 
+  // Nanoseconds since 1970, as file systems count them.
+  using Clock = int64_t (*)();
+  static int64_t RealTime();
+
   // `remembered` keeps the digests of settled files. Its failures are its own: a file is read then.
-  explicit FileContents(std::unique_ptr<FunctionCache> remembered)
-      : remembered_(std::move(remembered)) {}
+  explicit FileContents(std::unique_ptr<FunctionCache> remembered, Clock clock = RealTime)
+      : remembered_(std::move(remembered)), clock_(clock) {}
 
   // The content of a regular file, symbolic links followed. Reads it unless it is remembered, large
   // files by several threads.
@@ -62,11 +67,17 @@ class FileContents {
   // Whether the file still is what it was. Reads it once more if it was not settled.
   bool IsUnchanged(const FileContent& content);
 
+  // How often a file was read by this object, in whole or until an error.
+  int64_t reads() const { return reads_.load(std::memory_order_relaxed); }
+
  private:
+  absl::StatusOr<FileContent> ReadOnce(const std::filesystem::path& path);
   bool Recall(FileContent& content);
   void Remember(const FileContent& content, std::chrono::nanoseconds time);
 
   const std::unique_ptr<FunctionCache> remembered_;
+  const Clock clock_;
+  std::atomic<int64_t> reads_ = 0;
 };
 
 }  // namespace permacache::memoize

@@ -26,6 +26,34 @@ void Use() {
   auto f = Memoize("f", F, "x"_a, "y"_a = 2, "z"_a = 3);
   f(1);
 
+#ifdef KEY_FUNCTION_OF_ANOTHER_TYPE
+  auto g = Memoize("g", F, "x"_a.Key([](const std::string& s) { return s; }), "y"_a, "z"_a);
+#endif
+#ifdef KEY_FUNCTION_RETURNS_NOTHING
+  auto g = Memoize("g", F, "x"_a.Key([](int) {}), "y"_a, "z"_a);
+#endif
+#ifdef KEY_FUNCTION_RETURNS_A_POINTER
+  auto g = Memoize("g", F, "x"_a.Key([](int) { return "text"; }), "y"_a, "z"_a);
+#endif
+#ifdef KEY_FUNCTION_WITHOUT_KEY
+  auto g = Memoize("g", F, "x"_a.Key([](int x) { return Opaque(x); }), "y"_a, "z"_a);
+#endif
+#ifdef KEYING_TWICE
+  auto g = Memoize("g", F, "x"_a.Ignore().DropIfEqual(0), "y"_a, "z"_a);
+#endif
+#ifdef KEYING_IN_A_CALL
+  f("x"_a.Ignore() = 2);
+#endif
+#ifdef DROP_PREDICATE_OF_ANOTHER_TYPE
+  auto g =
+      Memoize("g", F, "x"_a.DropIf([](const std::string& s) { return s.empty(); }), "y"_a, "z"_a);
+#endif
+#ifdef DROP_VALUE_OF_ANOTHER_TYPE
+  auto g = Memoize("g", F, "x"_a.DropIfEqual("zero"), "y"_a, "z"_a);
+#endif
+#ifdef FILE_CONTENTS_OF_NO_PATH
+  auto g = Memoize("g", F, "x"_a.FileContents(), "y"_a, "z"_a);
+#endif
 #ifdef POINTER_PARAMETER
   auto g = Memoize("g", [](const double* numbers) { return *numbers; });
 #endif
