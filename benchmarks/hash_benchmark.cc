@@ -2,8 +2,6 @@
 // the same memory.
 //
 //   ./bazelw run -c opt //benchmarks:hash_benchmark
-//
-// Without -c opt the compiler is not asked to be fast, and what is called directly suffers too.
 #include <benchmark/benchmark.h>
 #include <blake3.h>
 
@@ -72,8 +70,8 @@ void OpensslSha256(benchmark::State& state) {
   CountBytes(state);
 }
 
-// A sum is the least that looks at every byte. Four of them, or the compiler's vector additions
-// would wait for each other.
+// A sum is the least that looks at every byte; several at once, or each addition would wait for the
+// one before.
 uint64_t Sum(std::span<const uint64_t> words) {
   uint64_t sums[32] = {};
   for (size_t i = 0; i + 32 <= words.size(); i += 32) {
