@@ -48,13 +48,14 @@ class Share {
   Share& operator=(const Share&) = delete;
   ~Share() { running -= threads_; }
 
-  // Takes one more, if it is allowed.
+  // Takes one more. Returns whether that is allowed.
   bool Grow() {
     int now = running;
-    while (now < HashThreads()) {
-      if (running.compare_exchange_weak(now, now + 1)) return ++threads_;
-    }
-    return false;
+    do {
+      if (now >= HashThreads()) return false;
+    } while (!running.compare_exchange_weak(now, now + 1));
+    ++threads_;
+    return true;
   }
 
  private:

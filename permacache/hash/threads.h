@@ -24,7 +24,7 @@ int HashThreads();
 namespace hash {
 
 // Below this many bytes starting a thread costs more than it saves, and one thread is used.
-inline constexpr size_t kLeastParallelSize = size_t{1} << 20;
+inline constexpr size_t kLeastParallelSize = size_t{1} << 21;
 
 }  // namespace hash
 }  // namespace permacache
