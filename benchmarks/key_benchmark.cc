@@ -1,10 +1,10 @@
-// The key text of typical calls, and of large arrays beside BLAKE3 called directly.
+// The key text of typical calls. Large arrays are in hash_benchmark, beside the limits.
 //
 //   ./bazelw run -c opt //benchmarks:key_benchmark
 #include <benchmark/benchmark.h>
-#include <blake3.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -22,11 +22,24 @@ struct Settings {
   std::string name = "wing";
 };
 
+void KeyOfInt(benchmark::State& state) {
+  const int value = 12;
+  for (auto _ : state) benchmark::DoNotOptimize(KeyText(value));
+}
+BENCHMARK(KeyOfInt);
+
 void KeyOfIntDoubleString(benchmark::State& state) {
   const std::tuple<int, double, std::string> value(12, 0.25, "short");
   for (auto _ : state) benchmark::DoNotOptimize(KeyText(value));
 }
 BENCHMARK(KeyOfIntDoubleString);
+
+// A double of as many digits as there are.
+void KeyOfIntLongDoubleString(benchmark::State& state) {
+  const std::tuple<int, double, std::string> value(1'234'567, 0.12345678901234567, "short");
+  for (auto _ : state) benchmark::DoNotOptimize(KeyText(value));
+}
+BENCHMARK(KeyOfIntLongDoubleString);
 
 void KeyOfAnAggregate(benchmark::State& state) {
   const Settings value;
@@ -34,29 +47,32 @@ void KeyOfAnAggregate(benchmark::State& state) {
 }
 BENCHMARK(KeyOfAnAggregate);
 
-constexpr int64_t kSmallest = 1 << 10;
-constexpr int64_t kLargest = 1 << 28;
-
-void KeyOfDoubles(benchmark::State& state) {
-  const std::vector<double> values(state.range(0) / sizeof(double), 1.5);
-  for (auto _ : state) benchmark::DoNotOptimize(KeyText(values));
-  state.SetBytesProcessed(state.iterations() * state.range(0));
+void KeyOfAMap(benchmark::State& state) {
+  const std::map<std::string, int> value{{"alpha", 1}, {"beta", 2}, {"gamma", 3}};
+  for (auto _ : state) benchmark::DoNotOptimize(KeyText(value));
 }
-BENCHMARK(KeyOfDoubles)->RangeMultiplier(64)->Range(kSmallest, kLargest);
+BENCHMARK(KeyOfAMap);
 
-void Blake3OfTheSame(benchmark::State& state) {
-  const std::vector<double> values(state.range(0) / sizeof(double), 1.5);
-  for (auto _ : state) {
-    blake3_hasher hasher;
-    blake3_hasher_init(&hasher);
-    blake3_hasher_update(&hasher, values.data(), values.size() * sizeof(double));
-    uint8_t digest[BLAKE3_OUT_LEN];
-    blake3_hasher_finalize(&hasher, digest, sizeof(digest));
-    benchmark::DoNotOptimize(digest);
-  }
-  state.SetBytesProcessed(state.iterations() * state.range(0));
+void KeyOfAggregates(benchmark::State& state) {
+  const std::vector<Settings> value(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(KeyText(value));
+  state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(Blake3OfTheSame)->RangeMultiplier(64)->Range(kSmallest, kLargest);
+BENCHMARK(KeyOfAggregates)->Arg(10)->Arg(10'000);
+
+void StableHashOfAnAggregate(benchmark::State& state) {
+  const Settings value;
+  for (auto _ : state) benchmark::DoNotOptimize(StableHash(value));
+}
+BENCHMARK(StableHashOfAnAggregate);
+
+// Of any size: what is hashed is remembered.
+void KeyOfHashedDoubles(benchmark::State& state) {
+  const Hashed value(std::vector<double>(state.range(0) / sizeof(double), 1.5));
+  benchmark::DoNotOptimize(KeyText(value));
+  for (auto _ : state) benchmark::DoNotOptimize(KeyText(value));
+}
+BENCHMARK(KeyOfHashedDoubles)->Arg(1 << 10)->Arg(1 << 30);
 
 }  // namespace
 }  // namespace permacache

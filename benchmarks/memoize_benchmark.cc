@@ -55,6 +55,28 @@ void RawLmdbGet(benchmark::State& state) {
 }
 BENCHMARK(RawLmdbGet);
 
+void HitOfAnInt(benchmark::State& state) {
+  const testing::TemporaryDirectory directory;
+  auto f = Cache({.directory = directory.path()})
+               .Memoize(
+                   "f", [](int x) { return x; }, "x"_a);
+  f(1);
+  for (auto _ : state) benchmark::DoNotOptimize(f(1));
+}
+BENCHMARK(HitOfAnInt);
+
+// A large argument that was hashed by an earlier call.
+void HitOfHashedDoubles(benchmark::State& state) {
+  const testing::TemporaryDirectory directory;
+  auto f = Cache({.directory = directory.path()})
+               .Memoize(
+                   "f", [](const Hashed<std::vector<double>>& x) { return int(x->size()); }, "x"_a);
+  const Hashed x(std::vector<double>(state.range(0) / sizeof(double), 1.5));
+  f(x);
+  for (auto _ : state) benchmark::DoNotOptimize(f(x));
+}
+BENCHMARK(HitOfHashedDoubles)->Arg(1 << 10)->Arg(1 << 30);
+
 void HitOfAVector(benchmark::State& state) {
   const testing::TemporaryDirectory directory;
   auto f = Cache({.directory = directory.path()}).Memoize("f", [](int64_t n) {
