@@ -50,7 +50,7 @@ TEST(Readme, ShowsTheQuickstartAndSnippetsThatAreTested) {
   const std::string sources = WithoutIndentation(ReadFile("examples/quickstart.cc")) +
                               WithoutIndentation(ReadFile("tests/readme/tour_test.cc"));
   const std::vector<std::string> blocks = BlocksOf("cpp");
-  ASSERT_EQ(blocks.size(), size_t{3});
+  ASSERT_EQ(blocks.size(), size_t{4});
   EXPECT_EQ(blocks[0], ReadFile("examples/quickstart.cc"));
   for (const std::string& block : blocks)
     EXPECT_THAT(sources, HasSubstr(WithoutIndentation(block)));

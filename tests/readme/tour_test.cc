@@ -1,7 +1,12 @@
 // The snippets of README.md as a program. readme_test checks that these are the same lines.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +24,7 @@ struct Scene { int width = 640; int height = 480; std::vector<Sphere> spheres = 
 class Mesh {  // not a plain struct, so it says what identifies it
  public:
   explicit Mesh(std::string name) : name_(std::move(name)) {}
+  const std::string& name() const { return name_; }
 
  private:
   friend void PermacacheKey(permacache::KeyWriter& key, const Mesh& mesh) { key.Write(mesh.name_); }
@@ -44,12 +50,32 @@ Image Render(const Scene& scene) { return {scene.height}; }
 int H(int x) { return x; }
 int K(const Mesh&, int x) { return x; }
 
+int G(const std::vector<std::string>& large, const Mesh&, bool, int t, int u) {
+  ++computed;
+  return static_cast<int>(large.size()) + t + u;
+}
+
+std::string Parse(const std::filesystem::path& source) {
+  std::ifstream file(source);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+double Norm(const permacache::Hashed<std::vector<double>>& v) {
+  ++computed;
+  return std::sqrt(std::inner_product(v->begin(), v->end(), v->begin(), 0.0));
+}
+
 TEST(Tour, DoesWhatTheReadmeSays) {
   const permacache::testing::TemporaryDirectory directory;
   setenv("PERMACACHE_DIR", directory.path().c_str(), 1);
   std::filesystem::current_path(directory.path());
   const std::vector<Sphere> spheres(3);
   const Mesh mesh("wing");
+  const std::vector<std::string> words{"a", "b"};
+  std::vector<double> samples(10'000, 0.5);
+  const int rows = 20, columns = 30;
+  const std::vector<float> pixels(rows * columns);
+  std::ofstream("source.txt") << "text";
   // clang-format off
 
   // Parameters have names and defaults. These four are one call, computed once:
@@ -69,6 +95,30 @@ TEST(Tour, DoesWhatTheReadmeSays) {
   permacache::Cache cache({.directory = "data/cache"});
   auto k = cache.Memoize("path/k", K, "mesh"_a, "x"_a = 1);
   k(mesh);
+
+  // What of an argument enters the key. Results of before `t` was added stay valid.
+  auto g = permacache::Memoize("path/g", G,
+      "large"_a.Key(permacache::StableHash),                    // 64 hex digits instead of the whole value
+      "mesh"_a.Key([](const Mesh& m) { return m.name(); }),     // any function whose result can be a key
+      "verbose"_a.Ignore(),                                     // does not matter for the result
+      ("t"_a = 0).DropIfEqual(0),                               // added later
+      ("u"_a = 0).DropIf([](int u) { return u < 3; }));
+  g(words, mesh, true);
+
+  // The content of a file, not its name, is the key. An unchanged file is not read again.
+  auto parse = permacache::Memoize("path/parse", Parse, "source"_a.FileContents());
+  parse("source.txt");
+
+  // A large argument that is used again and again hashes once, with all cores, and has the key of the plain value.
+  auto norm = permacache::Memoize("norm", Norm, "v"_a);         // double Norm(const permacache::Hashed<std::vector<double>>& v)
+  permacache::Hashed data(std::move(samples));                  // immutable; data->size(), *data
+  norm(data);  norm(data);                                      // the second costs no more than with an int
+
+  // Arrays of several dimensions; keys and digests by themselves.
+  permacache::ArrayView<const float> image(pixels.data(), {rows, columns});
+  permacache::KeyText(image);                                   // its kind of number, its shape, the digest of its content
+  permacache::StableHash(data);
+  permacache::KeyText(image, permacache::KeyFormat::kPython);   // byte for byte what Python permacache writes
 
   // clang-format on
   EXPECT_EQ(computed, 1);
