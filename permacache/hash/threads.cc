@@ -69,7 +69,6 @@ void RunOnThreads(size_t most, absl::FunctionRef<void()> work) {
   std::vector<std::future<void>> others;  // each waits for its thread when it is destroyed
   try {
     for (size_t i = 1; i < most && share.Grow(); ++i) {
-      others.reserve(i);
       others.push_back(std::async(std::launch::async, work));
     }
   } catch (const std::system_error&) {

@@ -1,9 +1,12 @@
 #include "permacache/hash/threads.h"
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
+#include <fstream>
 #include <latch>
 #include <span>
 #include <stdexcept>
@@ -122,6 +125,30 @@ TEST_F(HashThreadsTest, AnExceptionOfTheWorkReachesTheCallerWhenAllHaveReturned)
   EXPECT_EQ(calls, 3);
   EXPECT_EQ(ThreadsThatRun(100), 3);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need the address space
+TEST_F(HashThreadsTest, WorkGoesOnWithFewerWhenTheSystemStartsNoMore) {
+  const int code = testing::WaitForProcess(testing::StartProcess([] {
+    SetHashThreads(500);
+    size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t room_for_some_stacks = rlim_t{100} << 20;
+    const rlim_t bytes = pages * sysconf(_SC_PAGESIZE) + room_for_some_stacks;
+    const rlimit limit{bytes, bytes};
+    if (pages == 0 || setrlimit(RLIMIT_AS, &limit) != 0) return 1;
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<int> threads = 0;
+    std::latch all_started(1);
+    RunOnThreads(500, [&] {
+      ++threads;
+      if (std::this_thread::get_id() == caller) all_started.count_down();
+      all_started.wait();
+    });
+    return threads < 500 ? 0 : 2;
+  }));
+  EXPECT_EQ(code, 0);
+}
+#endif
 
 TEST_F(HashThreadsTest, ManyCallersAtOnceGetTheirDigests) {
   SetHashThreads(3);
