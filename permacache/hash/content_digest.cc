@@ -1,5 +1,9 @@
 #include "permacache/hash/content_digest.h"
 
+#include <algorithm>
+#include <atomic>
+#include <memory>
+
 #include "permacache/hash/blake3_tree.h"
 #include "permacache/hash/run_on_threads.h"
 #include "permacache/hash/threads.h"
@@ -25,6 +29,28 @@ ContentDigest DigestOfContent(std::span<const std::byte> bytes) {
   ContentHasher hasher;
   hasher.Update(bytes);
   return hasher.Digest();
+}
+
+ContentDigest DigestOfProduced(
+    uint64_t size, absl::FunctionRef<void(uint64_t offset, std::span<std::byte> bytes)> produce) {
+  Blake3Tree tree(size);
+  const bool by_tree = size >= kLeastParallelSize && Blake3TreesWork();
+  ContentHasher hasher;
+  std::atomic<size_t> next = 0;
+  RunOnThreads(by_tree ? size / kLeastPerThread : 1, [&] {
+    const auto buffer =
+        std::make_unique_for_overwrite<std::byte[]>(std::min<uint64_t>(size, kPieceSize));
+    for (size_t piece = next++; piece < tree.pieces(); piece = next++) {
+      const std::span<std::byte> bytes(buffer.get(), tree.Size(piece));
+      produce(tree.Offset(piece), bytes);
+      if (by_tree) {
+        tree.Hash(piece, bytes);
+      } else {
+        hasher.Update(bytes);
+      }
+    }
+  });
+  return by_tree ? tree.Digest() : hasher.Digest();
 }
 
 }  // namespace permacache::hash

@@ -9,8 +9,10 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
+#include "absl/functional/function_ref.h"
 #include "blake3.h"
 
 namespace permacache::hash {
@@ -36,6 +38,13 @@ class ContentHasher {
 // called from any thread; nobody may write to `bytes` meanwhile. For large content it allocates
 // 1/8192 of its size, and throws std::bad_alloc if there is not that much.
 ContentDigest DigestOfContent(std::span<const std::byte> bytes);
+
+// Digests content of `size` bytes that is made piece by piece and never in memory as a whole.
+// produce(offset, bytes) fills `bytes` with what the content has from `offset` on, a multiple of
+// 256 KiB. It is called once for each piece, for large content by several threads at once and in
+// any order. `bytes` is aligned as memory from `new` is. What it throws is passed on.
+ContentDigest DigestOfProduced(
+    uint64_t size, absl::FunctionRef<void(uint64_t offset, std::span<std::byte> bytes)> produce);
 
 }  // namespace permacache::hash
 

@@ -92,12 +92,15 @@ template <std::endian kOrder = std::endian::native, class T>
 hash::ContentDigest DigestOfArray(const ArrayView<T>& view) {
   using Number = std::remove_const_t<T>;
   if (view.IsContiguous() && (kOrder == std::endian::little || kWordSize<Number> == 1)) {
-    return hash::DigestOfContent(  // by several threads, if it is large
-        std::as_bytes(std::span<const Number>(view.data(), view.size())));
+    return hash::DigestOfContent(std::as_bytes(std::span<const Number>(view.data(), view.size())));
   }
-  hash::ContentHasher hasher;
-  ForEachPiece<kOrder>(view, [&](std::span<const std::byte> bytes) { hasher.Update(bytes); });
-  return hasher.Digest();
+  return hash::DigestOfProduced(
+      view.size() * sizeof(Number), [&](uint64_t offset, std::span<std::byte> bytes) {
+        const std::span<Number> numbers(reinterpret_cast<Number*>(bytes.data()),
+                                        bytes.size() / sizeof(Number));
+        CopyElements(view, offset / sizeof(Number), numbers);
+        PutLittleEndFirst<kOrder>(numbers);
+      });
 }
 
 template <std::endian kOrder = std::endian::native, class T>

@@ -1,9 +1,12 @@
 #include "permacache/hash/content_digest.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <random>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -90,6 +93,29 @@ TEST(DigestOfContent, IsThatOfOneHasherFromWhereThreadsAreUsed) {
     hasher.Update(BytesOf(input));
     EXPECT_EQ(DigestOfContent(BytesOf(input)), hasher.Digest()) << size;
   }
+}
+
+// Below and above the size from which on several threads share the work.
+TEST(DigestOfProduced, IsThatOfTheSameContentInMemory) {
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{1000}, kLeastParallelSize - 1,
+                            kLeastParallelSize, 3 * kLeastParallelSize + 12'345}) {
+    const std::string input = VectorInput(size);
+    std::atomic<size_t> produced = 0;
+    const ContentDigest digest =
+        DigestOfProduced(size, [&](uint64_t offset, std::span<std::byte> bytes) {
+          produced += bytes.size();
+          std::ranges::copy(BytesOf(input).subspan(offset, bytes.size()), bytes.begin());
+        });
+    EXPECT_EQ(digest, DigestOfContent(BytesOf(input))) << size;
+    EXPECT_EQ(produced, size);
+  }
+}
+
+TEST(DigestOfProduced, PassesOnWhatIsThrown) {
+  const auto fail = [](uint64_t offset, std::span<std::byte>) {
+    if (offset > 0) throw std::runtime_error("no more");
+  };
+  EXPECT_THROW(DigestOfProduced(4 * kLeastParallelSize, fail), std::runtime_error);
 }
 
 }  // namespace

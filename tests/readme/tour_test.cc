@@ -121,7 +121,7 @@ TEST(Tour, DoesWhatTheReadmeSays) {
   permacache::KeyText(image, permacache::KeyFormat::kPython);   // byte for byte what Python permacache writes
 
   // clang-format on
-  EXPECT_EQ(computed, 1);
+  EXPECT_EQ(computed, 3);
   EXPECT_EQ(f.Key(2), R"({"x": 2, "y": 2, "z": 3})");
   EXPECT_EQ(render.Lookup({.height = 720, .spheres = spheres})->height, 720);
   EXPECT_EQ(h(1), 1);
