@@ -1,5 +1,5 @@
-// Digests of content in memory, beside BLAKE3 and SHA-256 called directly and beside merely reading
-// the same memory.
+// Large arrays: the digest of their content, their key text and their stable hash, beside BLAKE3
+// and SHA-256 called directly and beside merely reading the same memory.
 //
 //   ./bazelw run -c opt //benchmarks:hash_benchmark
 #include <benchmark/benchmark.h>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "permacache/hash/hash.h"
+#include "permacache/key/key.h"
 
 namespace permacache::hash {
 namespace {
@@ -39,17 +40,38 @@ void CountBytes(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 
-void DigestWithThreads(benchmark::State& state, int threads) {
+// The content as an array of these numbers.
+template <class Number>
+std::span<const Number> Numbers(const benchmark::State& state) {
+  const std::span<const uint64_t> words = Words(state.range(0));
+  return {reinterpret_cast<const Number*>(words.data()), words.size_bytes() / sizeof(Number)};
+}
+
+constexpr int kOne = 1;  // thread
+constexpr int kAll = 0;
+
+template <class Compute>
+void WithThreads(benchmark::State& state, int threads, Compute compute) {
   SetHashThreads(threads);
-  const std::span<const std::byte> content = Content(state);
-  for (auto _ : state) benchmark::DoNotOptimize(DigestOfContent(content));
-  SetHashThreads(0);
+  for (auto _ : state) benchmark::DoNotOptimize(compute());
+  SetHashThreads(kAll);
   CountBytes(state);
 }
 
-void DigestWithOneThread(benchmark::State& state) { DigestWithThreads(state, 1); }
+template <int kThreads>
+void ContentDigestOf(benchmark::State& state) {
+  WithThreads(state, kThreads, [content = Content(state)] { return DigestOfContent(content); });
+}
 
-void DigestWithAllThreads(benchmark::State& state) { DigestWithThreads(state, 0); }
+template <class Number, int kThreads>
+void KeyTextOf(benchmark::State& state) {
+  WithThreads(state, kThreads, [numbers = Numbers<Number>(state)] { return KeyText(numbers); });
+}
+
+template <class Number, int kThreads>
+void StableHashOf(benchmark::State& state) {
+  WithThreads(state, kThreads, [numbers = Numbers<Number>(state)] { return StableHash(numbers); });
+}
 
 void OfficialBlake3(benchmark::State& state) {
   const std::span<const std::byte> content = Content(state);
@@ -108,9 +130,20 @@ struct Measure {
 };
 
 constexpr Measure kMeasures[] = {
-    {"DigestWithOneThread", DigestWithOneThread}, {"DigestWithAllThreads", DigestWithAllThreads},
-    {"OfficialBlake3", OfficialBlake3},           {"OpensslSha256", OpensslSha256},
-    {"ReadWithOneThread", ReadWithOneThread},     {"ReadWithAllThreads", ReadWithAllThreads},
+    {"ContentDigest/one_thread", ContentDigestOf<kOne>},
+    {"ContentDigest/all_threads", ContentDigestOf<kAll>},
+    {"KeyText<float>/one_thread", KeyTextOf<float, kOne>},
+    {"KeyText<float>/all_threads", KeyTextOf<float, kAll>},
+    {"KeyText<double>/one_thread", KeyTextOf<double, kOne>},
+    {"KeyText<double>/all_threads", KeyTextOf<double, kAll>},
+    {"StableHash<float>/one_thread", StableHashOf<float, kOne>},
+    {"StableHash<float>/all_threads", StableHashOf<float, kAll>},
+    {"StableHash<double>/one_thread", StableHashOf<double, kOne>},
+    {"StableHash<double>/all_threads", StableHashOf<double, kAll>},
+    {"OfficialBlake3", OfficialBlake3},
+    {"OpensslSha256", OpensslSha256},
+    {"Read/one_thread", ReadWithOneThread},
+    {"Read/all_threads", ReadWithAllThreads},
 };
 
 // All of one size follow each other, so that they find the machine in the same mood.
