@@ -86,7 +86,7 @@ class KeyWriter {
 // The canonical text of `value`.
 template <class T>
 std::string KeyText(const T& value, KeyFormat format = KeyFormat::kNative) {
-  constexpr size_t kEnoughForMost = 128;
+  constexpr size_t kEnoughForMost = 256;
   std::string text;
   text.reserve(kEnoughForMost);
   key::Output out{text, format};

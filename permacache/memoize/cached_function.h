@@ -76,7 +76,7 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
 
   using Binding = memoize::Binding<Parameters...>;
 
-  static constexpr size_t kEnoughForMostKeys = 128;
+  static constexpr size_t kEnoughForMostKeys = 256;
 
   template <class D>
   using Passed = memoize::Passed<D>;

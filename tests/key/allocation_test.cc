@@ -55,9 +55,8 @@ TEST(Allocations, OfTheKeyOfAnAggregateAreItsText) { EXPECT_EQ(AllocationsOf(Set
 // A text that is longer than is expected grows with it.
 TEST(Allocations, OfALongerTextAreThoseOfAGrowingString) {
   std::string grown;
-  grown.reserve(128);
-  const int before = allocations;
   grown.reserve(256);
+  const int before = allocations;
   grown.reserve(512);
   const int growing = allocations - before;
   Settings settings;
