@@ -8,11 +8,12 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <ranges>
 #include <span>
 #include <type_traits>
-#include <vector>
 
 #include "permacache/hash/hash.h"
 #include "permacache/hash/sha256.h"
@@ -24,6 +25,26 @@ namespace permacache::key {
 // What is copied before it is hashed is copied in blocks of this many elements.
 inline constexpr size_t kElementsInABlock = 1 << 14;
 
+// Copies the elements first[i * row_step + j * step] of some rows to `out`. Walks through memory in
+// the direction in which neighbours are nearer, as each visit to a far one costs a line of the
+// cache.
+template <class T>
+void CopyRows(const T* first, ptrdiff_t row_step, size_t rows, ptrdiff_t step, size_t columns,
+              std::remove_const_t<T>* out) {
+  const auto element = [=](size_t i, size_t j) -> const T& {
+    return first[static_cast<ptrdiff_t>(i) * row_step + static_cast<ptrdiff_t>(j) * step];
+  };
+  if (std::abs(row_step) < std::abs(step)) {
+    for (size_t j = 0; j < columns; ++j) {
+      for (size_t i = 0; i < rows; ++i) out[i * columns + j] = element(i, j);
+    }
+  } else {
+    for (size_t i = 0; i < rows; ++i) {
+      for (size_t j = 0; j < columns; ++j) out[i * columns + j] = element(i, j);
+    }
+  }
+}
+
 // Copies the elements from the first-th on, counted in row-major order, until `out` is full.
 template <class T>
 void CopyElements(const ArrayView<T>& view, size_t first, std::span<std::remove_const_t<T>> out) {
@@ -32,29 +53,28 @@ void CopyElements(const ArrayView<T>& view, size_t first, std::span<std::remove_
     out[0] = *view.data();
     return;
   }
-  const size_t last_dimension = view.rank() - 1;
-  const ptrdiff_t step = view.strides()[last_dimension];
-  std::vector<size_t> index(view.rank());
-  for (size_t i = view.rank(); i > 0; --i) {
-    index[i - 1] = first % view.shape()[i - 1];
-    first /= view.shape()[i - 1];
-  }
+  // A row is what the last index runs through, a plane what the last two do.
+  const size_t last = view.rank() - 1;
+  const size_t columns = view.shape()[last];
+  const size_t rows_in_plane = last > 0 ? view.shape()[last - 1] : 1;
+  const ptrdiff_t row_step = last > 0 ? view.strides()[last - 1] : 0;
   while (!out.empty()) {
     ptrdiff_t offset = 0;
-    for (size_t i = 0; i < view.rank(); ++i) {
-      offset += static_cast<ptrdiff_t>(index[i]) * view.strides()[i];
+    for (size_t i = view.rank(), rest = first; i > 0; --i) {
+      offset += static_cast<ptrdiff_t>(rest % view.shape()[i - 1]) * view.strides()[i - 1];
+      rest /= view.shape()[i - 1];
     }
-    const size_t left_in_row = view.shape()[last_dimension] - index[last_dimension];
-    const size_t count = std::min(left_in_row, out.size());
-    for (size_t i = 0; i < count; ++i) {
-      out[i] = view.data()[offset + static_cast<ptrdiff_t>(i) * step];
-    }
+    const size_t column = first % columns;
+    const size_t whole_rows =
+        column > 0
+            ? 0
+            : std::min(out.size() / columns, rows_in_plane - first / columns % rows_in_plane);
+    const size_t rows = std::max<size_t>(whole_rows, 1);
+    const size_t count =
+        whole_rows > 0 ? whole_rows * columns : std::min(columns - column, out.size());
+    CopyRows(view.data() + offset, row_step, rows, view.strides()[last], count / rows, out.data());
     out = out.subspan(count);
-    index[last_dimension] = 0;
-    for (size_t i = last_dimension; i > 0; --i) {
-      if (++index[i - 1] < view.shape()[i - 1]) break;
-      index[i - 1] = 0;
-    }
+    first += count;
   }
 }
 
