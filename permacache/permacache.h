@@ -10,13 +10,18 @@
 //   memoize/memoize.h          Memoize, Cache
 //   memoize/options.h          CacheOptions, FunctionOptions, Failure, FunctionStats
 //   memoize/cached_function.h  what a cached function can be asked
-//   key/key.h                  KeyText, KeyWriter: which arguments there can be
+//   memoize/keying.h           what of an argument enters the key
+//   key/key.h                  KeyText, StableHash, KeyWriter: which arguments there can be
+//   key/hashed.h               Hashed: a large argument that is hashed once
+//   key/array_view.h           ArrayView: arrays of several dimensions
 //   codec/codec.h              which results there can be
+//   hash/threads.h             SetHashThreads: how many threads hash large arguments
 #ifndef PERMACACHE_PERMACACHE_H_
 #define PERMACACHE_PERMACACHE_H_
 
 // IWYU pragma: begin_exports
 #include "permacache/codec/codec.h"
+#include "permacache/hash/threads.h"
 #include "permacache/key/key.h"
 #include "permacache/memoize/memoize.h"
 // IWYU pragma: end_exports
