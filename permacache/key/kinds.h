@@ -11,17 +11,26 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <deque>
 #include <filesystem>
+#include <forward_list>
 #include <functional>
+#include <initializer_list>
+#include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "permacache/key/arithmetic_range.h"
 #include "permacache/key/array_number.h"
@@ -82,24 +91,37 @@ concept HookAccepts = requires(KeyWriter& key, const T& value) {
   PermacacheKey(key, value);
 };
 
-// Stand for a T as the argument of a hook that is not a template. They tell what such a hook takes:
-// T itself, a base of T, or something that a T can be converted to.
+// The same, but for a function that wants to change its argument, and so is not called.
 template <class T>
-struct OnlyItself {
+concept HookWantsToChange = !HookAccepts<T> && requires(KeyWriter& key, T& value) {
+  PermacacheKey(key, value);
+};
+
+// Stand for a T as the argument of a hook that is not a template. They tell what such a hook takes:
+// T itself, a base of T, or something that a T can be converted to. Not to be copied, as they would
+// be into a std::any.
+struct Uncopied {
+  Uncopied() = default;
+  Uncopied(const Uncopied&) = delete;
+  Uncopied& operator=(const Uncopied&) = delete;
+};
+
+template <class T>
+struct OnlyItself : Uncopied {
   template <class Target>
   requires std::is_same_v<Target, T>
   operator const Target&() const;  // NOLINT: implicit, as the argument that it stands for
 };
 
 template <class T>
-struct OnlyItsBases {
+struct OnlyItsBases : Uncopied {
   template <class Target>
   requires(std::is_base_of_v<Target, T> && !std::is_same_v<Target, T>) operator const Target&()
       const;  // NOLINT: as above
 };
 
 template <class T>
-struct OnlyConverted {
+struct OnlyConverted : Uncopied {
   template <class Target>
   requires(std::is_convertible_v<const T&, Target> && !std::is_base_of_v<Target, T>) operator const
       Target&() const;  // NOLINT: as above
@@ -119,11 +141,29 @@ concept Hooked = HookAccepts<T> &&
 template <template <class...> class Base, class... Arguments>
 Base<Arguments...>* TemplateBehind(const Base<Arguments...>*);
 
-// A class of its own that derives from a class template's: it may add something to it.
-template <class T>
-concept ExtendsATemplate = !reflection::kIsMadeFromTemplate<T> && requires(const T* value) {
-  TemplateBehind(value);
+template <template <class...> class Base, class T>
+concept Extends = requires(const T* value) {
+  { TemplateBehind<Base>(value) } -> std::convertible_to<const void*>;
+  requires !std::same_as<decltype(TemplateBehind<Base>(value)), T*>;
 };
+
+template <class T>
+concept ExtendsAStandardTemplate =
+    Extends<std::basic_string, T> || Extends<std::basic_string_view, T> ||
+    Extends<std::vector, T> || Extends<std::deque, T> || Extends<std::list, T> ||
+    Extends<std::forward_list, T> || Extends<std::map, T> || Extends<std::multimap, T> ||
+    Extends<std::set, T> || Extends<std::multiset, T> || Extends<std::unordered_map, T> ||
+    Extends<std::unordered_multimap, T> || Extends<std::unordered_set, T> ||
+    Extends<std::unordered_multiset, T> || Extends<std::optional, T> || Extends<std::variant, T> ||
+    Extends<std::unique_ptr, T> || Extends<std::shared_ptr, T> || Extends<std::complex, T>;
+
+// A class that derives from a class template's may add something to it. Where both are made from
+// templates this is told of the standard library's alone: other libraries build their own
+// containers on one another.
+template <class T>
+concept ExtendsATemplate =
+    (!reflection::kIsMadeFromTemplate<T> && requires(const T* value) { TemplateBehind(value); }) ||
+    (reflection::kIsMadeFromTemplate<T> && ExtendsAStandardTemplate<T>);
 
 template <class T>
 concept Character = std::same_as<T, char> || kIsByteCharacter<T> || kIsWideCharacter<T>;
@@ -221,6 +261,7 @@ template <class T>
 concept Complex = !ExtendsATemplate<T> && requires(const T& value) {
   typename T::value_type;
   requires std::is_arithmetic_v<typename T::value_type>;
+  requires sizeof(T) == 2 * sizeof(typename T::value_type);  // so there is nothing else
   { value.real() } -> std::convertible_to<typename T::value_type>;
   { value.imag() } -> std::convertible_to<typename T::value_type>;
   T(value.real(), value.imag());
@@ -268,7 +309,7 @@ template <class T>
 inline constexpr bool kHasAlternatives = kAlternativeCount<T> != 0;
 
 template <class T>
-concept Variant = kHasAlternatives<T> && requires(const T& value) {
+concept Variant = kHasAlternatives<T> && !ExtendsATemplate<T> && requires(const T& value) {
   { value.index() } -> std::convertible_to<size_t>;
   get_if<0>(&value);
 };
@@ -298,6 +339,7 @@ struct FixedArray<std::array<T, kSize>> {
   static constexpr size_t kExtent = kSize;
 };
 template <class T, size_t kSize>
+requires(!Character<T>)  // else it is a text
 struct FixedArray<T[kSize]> {
   using Element = T;
   static constexpr size_t kExtent = kSize;
@@ -319,15 +361,45 @@ using Iterated = std::conditional_t<kCopyToIterate<T>, T, const T>;
 template <class T>
 concept Endless = std::same_as<std::ranges::sentinel_t<T>, std::unreachable_sentinel_t>;
 
+// Pointers turn into bool: a T made from two of those is not made from iterators. Braces refuse
+// that, but they would also make a container of bool from two of its pointers.
+template <class T>
+concept MadeFromFlags = std::is_pointer_v<std::ranges::iterator_t<const T>> &&
+    !std::same_as<std::ranges::range_value_t<const T>, bool> &&
+    !requires(std::ranges::iterator_t<const T> iterator) {
+  T{iterator, iterator};
+};
+
 template <class T>
 concept MadeFromIterators =
     !std::is_aggregate_v<T> && !ExtendsATemplate<T> &&
-    std::constructible_from<T, std::ranges::iterator_t<const T>, std::ranges::iterator_t<const T>>;
+    std::constructible_from<T, std::ranges::iterator_t<const T>,
+                            std::ranges::iterator_t<const T>> && !MadeFromFlags<T>;
+
+template <class T>
+inline constexpr bool kIsInitializerList = false;
+template <class T>
+inline constexpr bool kIsInitializerList<std::initializer_list<T>> = true;
+
+// absl::Span: a pointer and a length, and no room for more.
+template <class T>
+concept SpanLike = std::ranges::contiguous_range<const T> && std::is_trivially_copyable_v<T> &&
+    sizeof(T) == sizeof(void*) + sizeof(size_t) && requires(const T& value) {
+  T(std::ranges::data(value), std::ranges::size(value));
+};
+
+// std::valarray, without its header.
+template <class T>
+concept Valarray = !ExtendsATemplate<T> && requires(const T& value) {
+  T(&value[0], value.size());
+  { value.cshift(1) } -> std::convertible_to<T>;
+};
 
 // Whether its elements are all that a T is: it can be made from them, or is a view of them. A grid
 // that also has a width may well be a range, but its elements do not identify it.
 template <class T>
-concept MadeOfElements = HasFixedExtent<T> || std::ranges::view<T> || MadeFromIterators<T>;
+concept MadeOfElements = HasFixedExtent<T> || std::ranges::view<T> || MadeFromIterators<T> ||
+    kIsInitializerList<T> || SpanLike<T> || Valarray<T>;
 
 // A path is a range of paths, and so for ever.
 template <class T>
@@ -341,7 +413,7 @@ concept Range = std::ranges::forward_range<Iterated<T>> && !Endless<Iterated<T>>
 // What T is an array of arrays of.
 template <class T>
 struct InnermostElement {
-  using Type = T;
+  using Type = std::remove_const_t<T>;
 };
 template <HasFixedExtent T>
 struct InnermostElement<T> : InnermostElement<typename FixedArray<T>::Element> {};
@@ -349,11 +421,18 @@ struct InnermostElement<T> : InnermostElement<typename FixedArray<T>::Element> {
 template <class T>
 concept InOnePiece = std::ranges::contiguous_range<T> && std::ranges::sized_range<T>;
 
+// A number of which a hook says what it is.
+template <class T>
+concept HookedNumber = std::is_class_v<T> && Hooked<T>;
+
+template <class T>
+concept PlainNumber = ArrayNumber<T> && !HookedNumber<T>;
+
 template <class T>
 concept Numbers = Range<T> &&
-    (ArrayNumber<std::ranges::range_value_t<Iterated<T>>> ||
+    (PlainNumber<std::ranges::range_value_t<Iterated<T>>> ||
      (InOnePiece<Iterated<T>> &&
-      ArrayNumber<typename InnermostElement<std::ranges::range_value_t<Iterated<T>>>::Type>));
+      PlainNumber<typename InnermostElement<std::ranges::range_value_t<Iterated<T>>>::Type>));
 
 template <class T>
 concept Map = Range<T> && requires {
@@ -389,7 +468,7 @@ constexpr Kind KindOf() {
     return Kind::kNull;
   else if constexpr (kIsStdString<T> || kIsCharacterArray<T>)
     return Kind::kString;
-  else if constexpr (HookedByBaseOnly<T>)
+  else if constexpr (HookedByBaseOnly<T> || HookWantsToChange<T>)
     return Kind::kNone;
   else if constexpr (Hooked<T>)
     return Kind::kHooked;

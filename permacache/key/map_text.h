@@ -6,6 +6,7 @@
 #include <concepts>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -68,7 +69,9 @@ template <class T, class Less>
 void AppendObject(Output& out, const T& map, Less less) {
   using Entry = std::pair<std::string_view, const typename T::mapped_type*>;
   std::vector<Entry> entries;
-  for (const auto& [name, value] : map) entries.emplace_back(BytesOf(name), &value);
+  for (const auto& [name, value] : map) {
+    entries.emplace_back(BytesOf(name), std::addressof(value));
+  }
   std::ranges::sort(entries, less, &Entry::first);
   ObjectText object(out);
   for (const auto& [name, value] : entries) object.Member(name, *value);
@@ -98,7 +101,9 @@ template <class T>
 void AppendPythonNumberMap(Output& out, const T& map) {
   using Entry = std::pair<const typename T::key_type*, const typename T::mapped_type*>;
   std::vector<Entry> entries;
-  for (const auto& [number, value] : map) entries.emplace_back(&number, &value);
+  for (const auto& [number, value] : map) {
+    entries.emplace_back(std::addressof(number), std::addressof(value));
+  }
   std::ranges::stable_sort(entries,
                            [](const Entry& a, const Entry& b) { return *a.first < *b.first; });
   ObjectText object(out);
@@ -115,7 +120,7 @@ void AppendPythonOtherMap(Output& out, const T& map) {
   using Entry = std::pair<std::string, const typename T::mapped_type*>;
   std::vector<Entry> entries;
   for (const auto& [name, value] : map) {
-    entries.emplace_back(TextOf(KeyFormat::kPython, name), &value);
+    entries.emplace_back(TextOf(KeyFormat::kPython, name), std::addressof(value));
   }
   std::ranges::sort(entries, {}, &Entry::first);
   ObjectText object(out);

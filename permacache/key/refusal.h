@@ -3,6 +3,8 @@
 #define PERMACACHE_KEY_REFUSAL_H_
 
 #include <ios>
+#include <iterator>
+#include <ranges>
 #include <type_traits>
 
 #include "permacache/key/kinds.h"
@@ -13,11 +15,21 @@ namespace internal {
 template <class T>
 inline constexpr bool kHasKey = false;
 
+struct WithCallOperator {
+  void operator()();
+};
+
+template <class T>
+struct WithTwoCallOperators : T, WithCallOperator {};
+
+// Whether T can be called. If it has a call operator, be it a template, to which of the two the name
+// refers is ambiguous.
 template <class T>
 concept Callable =
-    std::is_function_v<std::remove_pointer_t<T>> || std::is_member_pointer_v<T> || requires {
-  &T::operator();
-};
+    std::is_function_v<std::remove_pointer_t<T>> || std::is_member_pointer_v<T> ||
+    (std::is_class_v<T> && !std::is_final_v<T> && !requires {
+      &WithTwoCallOperators<T>::operator();
+    });
 
 template <class T>
 concept Stream = std::is_base_of_v<std::ios_base, T>;
@@ -30,6 +42,13 @@ concept OwnerOfAnArray = std::is_class_v<T> && requires(const T& value) {
 };
 
 template <class T>
+concept EndlessRange = std::ranges::range<Iterated<T>> && Endless<Iterated<T>>;
+
+// What can be read once, or not while it is const, or not be copied.
+template <class T>
+concept UnrepeatableRange = std::ranges::view<T> && !std::ranges::forward_range<Iterated<T>>;
+
+template <class T>
 concept Observer = requires(const T& value) {
   value.expired();
   value.lock();
@@ -40,7 +59,11 @@ concept Observer = requires(const T& value) {
 template <class T>
 void Refuse() {
   using internal::kHasKey;
-  if constexpr (internal::HookedByBaseOnly<T>) {
+  if constexpr (internal::HookWantsToChange<T>) {
+    static_assert(kHasKey<T>,
+                  "permacache: the PermacacheKey function of this type takes it as T&, and a value "
+                  "does not change when its key is written. Let it take const T&");
+  } else if constexpr (internal::HookedByBaseOnly<T>) {
     static_assert(kHasKey<T>,
                   "permacache: only a base class of this type has a PermacacheKey function, which "
                   "does not know what this type adds. Give the type one of its own");
@@ -74,6 +97,18 @@ void Refuse() {
     static_assert(kHasKey<T>,
                   "permacache: the times of a steady clock have no stable key, as it starts anew "
                   "with the machine. Take a duration, or the time of std::chrono::system_clock");
+  } else if constexpr (std::input_or_output_iterator<T>) {
+    static_assert(kHasKey<T>,
+                  "permacache: an iterator has no stable key, as it is a place in memory. Take the "
+                  "range, or what the iterator points to");
+  } else if constexpr (internal::EndlessRange<T>) {
+    static_assert(kHasKey<T>,
+                  "permacache: an endless range has no key, as it would never be written to its "
+                  "end. Take as many elements as are needed: std::views::take");
+  } else if constexpr (internal::UnrepeatableRange<T>) {
+    static_assert(kHasKey<T>,
+                  "permacache: this view has no key, as it cannot be read without being used up or "
+                  "changed. Take a std::vector of its elements");
   } else if constexpr (internal::ExtendsATemplate<T>) {
     static_assert(kHasKey<T>,
                   "permacache: this type has no key yet, as it may add something to the class that "

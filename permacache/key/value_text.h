@@ -257,7 +257,7 @@ void AppendRange(Output& out, T& range) {
 }
 
 template <size_t kIndex, class T>
-const auto& GetElement(const T& tuple) {
+decltype(auto) GetElement(const T& tuple) {  // a value, if that is what get returns
   if constexpr (requires { get<kIndex>(tuple); }) {
     return get<kIndex>(tuple);
   } else {
@@ -363,7 +363,7 @@ void AppendByKind(Output& out, const T& value) {
   } else if constexpr (kIs == Kind::kExpected) {
     AppendExpected(out, value);
   } else if constexpr (kIs == Kind::kOptional) {
-    AppendMaybe<typename T::value_type>(out, value.has_value(), value);
+    AppendMaybe<std::remove_cvref_t<typename T::value_type>>(out, value.has_value(), value);
   } else if constexpr (kIs == Kind::kVariant) {
     AppendVariant(out, value);
   } else if constexpr (kIs == Kind::kPointer) {

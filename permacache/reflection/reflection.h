@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "permacache/reflection/field_count.h"
 #include "permacache/reflection/type_name.h"
 #if __has_include(<boost/pfr/core_name.hpp>)
 #include <boost/pfr/core_name.hpp>
@@ -29,8 +30,30 @@ namespace permacache::reflection {
 template <class T>
 concept Aggregate = std::is_aggregate_v<T> && std::is_class_v<T> && !std::is_polymorphic_v<T>;
 
+namespace internal {
+
 template <Aggregate T>
-inline constexpr size_t kFieldCount = boost::pfr::tuple_size_v<T>;
+constexpr size_t CheckedFieldCount() {
+  static_assert(!StartsWithABase<T>,
+                "permacache: the fields of a struct that derives from another cannot be listed. "
+                "Make the base its first field, or write the functions that classes need "
+                "(PermacacheKey for a key)");
+  constexpr size_t kCount = boost::pfr::tuple_size_v<T>;
+  static_assert(CountFields<T, kCount>() == kCount,
+                "permacache: the fields of a struct with a C array cannot be listed. Take "
+                "std::array for the field, or write the functions that classes need "
+                "(PermacacheKey for a key)");
+  static_assert(kCount <= kMostFields,
+                "permacache: this Boost.PFR cannot list so many fields. Put some into a struct of "
+                "their own, take a newer Boost, or write the functions that classes need "
+                "(PermacacheKey for a key)");
+  return kCount;
+}
+
+}  // namespace internal
+
+template <Aggregate T>
+inline constexpr size_t kFieldCount = internal::CheckedFieldCount<T>();
 
 namespace internal {
 
