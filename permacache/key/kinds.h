@@ -91,11 +91,29 @@ concept HookAccepts = requires(KeyWriter& key, const T& value) {
   PermacacheKey(key, value);
 };
 
-// The same, but for a function that wants to change its argument, and so is not called.
-template <class T>
-concept HookWantsToChange = !HookAccepts<T> && requires(KeyWriter& key, T& value) {
-  PermacacheKey(key, value);
+// A rival that takes everything by conversion, as only a hook that needs none is a hook for T: what
+// needs one, too, is no better, and the call is ambiguous. A std::any is made of nearly everything.
+namespace rival {
+
+struct Anything {
+  template <class T>
+  Anything(const T& value);  // NOLINT: implicit
 };
+struct NoHook {};
+NoHook PermacacheKey(KeyWriter& key, const Anything& value);
+
+template <class Argument>
+concept HookAcceptsUnconverted = requires(KeyWriter& key, Argument argument) {
+  PermacacheKey(key, argument);
+  requires !std::same_as<decltype(PermacacheKey(key, argument)), NoHook>;
+};
+
+}  // namespace rival
+
+// A hook that wants to change its argument, and so is not called.
+template <class T>
+concept HookWantsToChange =
+    !rival::HookAcceptsUnconverted<const T&> && rival::HookAcceptsUnconverted<T&>;
 
 // Stand for a T as the argument of a hook that is not a template. They tell what such a hook takes:
 // T itself, a base of T, or something that a T can be converted to. Not to be copied, as they would
@@ -127,15 +145,33 @@ struct OnlyConverted : Uncopied {
       Target&() const;  // NOLINT: as above
 };
 
+// Of an enum by value, as g++ wants it.
+template <class T>
+requires std::is_enum_v<T>
+struct OnlyItself<T> : Uncopied {
+  template <std::same_as<T> Target>
+  operator Target() const;  // NOLINT: as above
+};
+
+template <class T>
+requires std::is_enum_v<T>
+struct OnlyConverted<T> : Uncopied {
+  template <class Target>
+  requires std::is_arithmetic_v<Target>
+  operator Target() const;  // NOLINT: as above
+};
+
 // The hook of a base class does not know what T adds to it.
 template <class T>
 concept HookedByBaseOnly =
     std::is_class_v<T> && !HookAccepts<OnlyItself<T>> && HookAccepts<OnlyItsBases<T>>;
 
-// The hook of another type, which T converts to, says nothing of T.
+// The hook of another type, which T converts to, says nothing of T. Enums convert to integers as if
+// they were some.
 template <class T>
-concept Hooked = HookAccepts<T> &&
-    (HookAccepts<OnlyItself<T>> || (!HookedByBaseOnly<T> && !HookAccepts<OnlyConverted<T>>));
+concept Hooked = rival::HookAcceptsUnconverted<const T&> &&
+    (HookAccepts<OnlyItself<T>> || (!HookedByBaseOnly<T> &&
+                                    (std::is_class_v<T> || !HookAccepts<OnlyConverted<T>>)));
 
 // The class template that T derives from, as a pointer.
 template <template <class...> class Base, class... Arguments>
@@ -385,7 +421,7 @@ inline constexpr bool kIsInitializerList<std::initializer_list<T>> = true;
 template <class T>
 concept SpanLike = std::ranges::contiguous_range<const T> && std::is_trivially_copyable_v<T> &&
     sizeof(T) == sizeof(void*) + sizeof(size_t) && requires(const T& value) {
-  T(std::ranges::data(value), std::ranges::size(value));
+  T{std::ranges::data(value), std::ranges::size(value)};
 };
 
 // std::valarray, without its header.
