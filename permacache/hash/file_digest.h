@@ -18,8 +18,8 @@ namespace permacache::hash {
 // there is not that much.
 //
 // Errors:
-//   kAborted           the file has more or fewer bytes than `size`, before or after: it is
-//   changing kInvalidArgument   it is a directory, a pipe or something else than a regular file
+//   kAborted           the file has more or fewer bytes than `size`, before or after: it changes
+//   kInvalidArgument   it is a directory, a pipe or something else than a regular file
 //   others             what the operating system said when it was read
 // A file whose bytes change while its size does not is not noticed.
 absl::StatusOr<ContentDigest> DigestOfFile(int fd, uint64_t size);

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
 
@@ -19,13 +20,16 @@ void Require(bool succeeded) {
 }
 
 // Looked up once, which takes OpenSSL longer than to hash a hundred bytes. Never freed: it may be
-// used until the process ends.
+// used until the process ends. Not a static variable with an initializer: a fork in the middle of
+// that would leave it locked.
 const EVP_MD* Sha256() {
-  static const EVP_MD* const algorithm = [] {
-    const EVP_MD* fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    Require(fetched != nullptr);
-    return fetched;
-  }();
+  static std::atomic<const EVP_MD*> shared = nullptr;
+  const EVP_MD* algorithm = shared.load(std::memory_order_acquire);
+  if (algorithm != nullptr) return algorithm;
+  EVP_MD* fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  Require(fetched != nullptr);
+  if (shared.compare_exchange_strong(algorithm, fetched, std::memory_order_acq_rel)) return fetched;
+  EVP_MD_free(fetched);  // another thread was first
   return algorithm;
 }
 

@@ -81,7 +81,7 @@ void CopyElements(const ArrayView<T>& view, size_t first, std::span<std::remove_
 // Turns numbers as they lie in memory into their bytes, the little end first.
 template <std::endian kOrder = std::endian::native, ArrayNumber T>
 void PutLittleEndFirst(std::span<T> numbers) {
-  if constexpr (kOrder == std::endian::big && kWordSize < T >> 1) {
+  if constexpr (kOrder == std::endian::big && kHasByteOrder<T>) {
     std::span<std::byte> bytes = std::as_writable_bytes(numbers);
     for (; !bytes.empty(); bytes = bytes.subspan(kWordSize<T>)) {
       std::ranges::reverse(bytes.first(kWordSize<T>));
@@ -94,7 +94,7 @@ template <std::endian kOrder = std::endian::native, class T, class Consume>
 void ForEachPiece(const ArrayView<T>& view, Consume consume) {
   using Number = std::remove_const_t<T>;
   const size_t size = view.size();
-  if (view.IsContiguous() && (kOrder == std::endian::little || kWordSize<Number> == 1)) {
+  if (view.IsContiguous() && (kOrder == std::endian::little || !kHasByteOrder<Number>)) {
     consume(std::as_bytes(std::span<const Number>(view.data(), size)));
     return;
   }
@@ -111,7 +111,7 @@ void ForEachPiece(const ArrayView<T>& view, Consume consume) {
 template <std::endian kOrder = std::endian::native, class T>
 hash::ContentDigest DigestOfArray(const ArrayView<T>& view) {
   using Number = std::remove_const_t<T>;
-  if (view.IsContiguous() && (kOrder == std::endian::little || kWordSize<Number> == 1)) {
+  if (view.IsContiguous() && (kOrder == std::endian::little || !kHasByteOrder<Number>)) {
     return hash::DigestOfContent(std::as_bytes(std::span<const Number>(view.data(), view.size())));
   }
   return hash::DigestOfProduced(

@@ -44,6 +44,9 @@ concept ArrayNumber =
 template <ArrayNumber T>
 inline constexpr size_t kWordSize = internal::kIsComplexOfFloats<T> ? sizeof(T) / 2 : sizeof(T);
 
+template <ArrayNumber T>
+inline constexpr bool kHasByteOrder = kWordSize<T> != 1;
+
 // The kind of number, as numpy names it: a letter and the number of bytes, such as "f8".
 template <ArrayNumber T>
 std::string DataType() {

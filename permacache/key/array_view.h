@@ -5,9 +5,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <ranges>
-#include <span>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -16,6 +16,23 @@
 #include "permacache/key/array_number.h"
 
 namespace permacache {
+namespace key::internal {
+
+// An integer of any type. What an int64_t cannot hold becomes negative.
+struct Index {
+  template <std::integral T>
+  constexpr Index(T integer) : value(static_cast<int64_t>(integer)) {}  // NOLINT: implicit
+
+  int64_t value;
+};
+
+inline std::vector<int64_t> IndicesOf(std::initializer_list<Index> list) {
+  std::vector<int64_t> indices;
+  for (const Index& index : list) indices.push_back(index.value);
+  return indices;
+}
+
+}  // namespace key::internal
 
 // What identifies an array is its kind of number, its shape and its elements in row-major order
 // (the last index runs fastest): a view with strides has the key of its contiguous copy.
@@ -43,9 +60,10 @@ class ArrayView {
   using element_type = T;
   using value_type = std::remove_const_t<T>;
 
-  // Contiguous, in row-major order.
-  template <std::integral Extent, size_t kRank>
-  ArrayView(T* data, const Extent (&shape)[kRank]) : ArrayView(data, std::span(shape)) {}
+  // Contiguous, in row-major order. The shape is a range of integers, or in braces integers of any
+  // types.
+  ArrayView(T* data, std::initializer_list<key::internal::Index> shape)
+      : ArrayView(data, key::internal::IndicesOf(shape)) {}
 
   template <std::ranges::sized_range Shape>
   requires std::integral<std::ranges::range_value_t<Shape>> ArrayView(T* data, const Shape& shape)
@@ -60,9 +78,9 @@ class ArrayView {
   }
 
   // With a stride for each extent.
-  template <std::integral Extent, std::integral Stride, size_t kRank>
-  ArrayView(T* data, const Extent (&shape)[kRank], const Stride (&strides)[kRank])
-      : ArrayView(data, std::span(shape), std::span(strides)) {}
+  ArrayView(T* data, std::initializer_list<key::internal::Index> shape,
+            std::initializer_list<key::internal::Index> strides)
+      : ArrayView(data, key::internal::IndicesOf(shape), key::internal::IndicesOf(strides)) {}
 
   template <std::ranges::sized_range Shape, std::ranges::sized_range Strides>
   requires std::integral<std::ranges::range_value_t<Shape>> &&
@@ -75,6 +93,11 @@ class ArrayView {
     }
     for (const auto stride : strides) strides_.push_back(static_cast<ptrdiff_t>(stride));
   }
+
+  // A view of numbers that can be changed is one of numbers, too.
+  template <class Mutable>
+  requires std::is_same_v<const Mutable, T> ArrayView(const ArrayView<Mutable>& view)  // NOLINT
+      : data_(view.data()), shape_(view.shape()), strides_(view.strides()) {}
 
   T* data() const { return data_; }
   size_t rank() const { return shape_.size(); }
@@ -115,7 +138,8 @@ class ArrayView {
     size_t product = 1;  // of the extents that are not zero, as strides are made of them
     for (const auto extent : shape) {
       if (std::cmp_less(extent, 0)) {
-        throw std::invalid_argument("permacache: the shape of an ArrayView has a negative extent");
+        throw std::invalid_argument(
+            "permacache: the shape of an ArrayView has a negative or too large extent");
       }
       const auto positive = static_cast<size_t>(extent);
       if (positive > 0 && product > kMost / positive) {
@@ -131,13 +155,6 @@ class ArrayView {
   std::vector<size_t> shape_;
   std::vector<ptrdiff_t> strides_;
 };
-
-template <class T, class... Layout>
-ArrayView(T*, const Layout&...) -> ArrayView<T>;
-template <class T, std::integral Extent, size_t kRank>
-ArrayView(T*, const Extent (&)[kRank]) -> ArrayView<T>;
-template <class T, std::integral Extent, std::integral Stride, size_t kRank>
-ArrayView(T*, const Extent (&)[kRank], const Stride (&)[kRank]) -> ArrayView<T>;
 
 }  // namespace permacache
 

@@ -44,7 +44,6 @@
 #define PERMACACHE_KEY_KEY_H_
 
 #include <cstddef>
-#include <mutex>
 #include <string>
 
 #include "permacache/key/arithmetic_range.h"
@@ -108,9 +107,18 @@ inline constexpr StableHashFunction StableHash{};
 
 template <class T>
 const std::string& Hashed<T>::key_text(KeyFormat format) const {
-  Text& text = format == KeyFormat::kNative ? shared_->native : shared_->python;
-  std::call_once(text.once, [&] { text.text = KeyText(shared_->value, format); });
-  return text.text;
+  return Remembered(shared_->key_texts, format,
+                    [this, format] { return KeyText(shared_->value, format); });
+}
+
+template <class T>
+const std::string& Hashed<T>::fields_text(KeyFormat format) const {
+  return Remembered(shared_->fields_texts, format, [this, format] {
+    std::string text;
+    key::Output out{text, format};
+    key::AppendFields(out, shared_->value);
+    return text;
+  });
 }
 
 namespace key::internal {

@@ -36,6 +36,10 @@ namespace internal {
 // Replaces the text from `begin` on: {".type": "digest", "blake3": "...", "length": 100000}
 void ReplaceByDigest(std::string& text, size_t begin);
 
+// {".type": "string", "blake3": "...", "length": 100000}: of the bytes of the string, so that what
+// is long need not be escaped first.
+void AppendStringDigest(std::string& text, std::string_view value);
+
 // SHA-256 in hexadecimal digits.
 std::string StableHashOfText(std::string_view text);
 
@@ -51,29 +55,35 @@ constexpr std::string_view NameInText() {
 
 // Strings of any character type.
 template <class Char>
-void AppendCharacters(std::string& text, std::basic_string_view<Char> value) {
+void AppendCharacters(Output& out, std::basic_string_view<Char> value) {
   if constexpr (sizeof(Char) == 1) {
-    AppendString(text, std::string_view(reinterpret_cast<const char*>(value.data()), value.size()));
-  } else if constexpr (sizeof(Char) == 2) {
-    AppendString(
-        text, std::u16string_view(reinterpret_cast<const char16_t*>(value.data()), value.size()));
+    const std::string_view bytes(reinterpret_cast<const char*>(value.data()), value.size());
+    if (bytes.size() > kLongestText && out.format == KeyFormat::kNative) {
+      AppendStringDigest(out.text, bytes);
+    } else {
+      AppendString(out.text, bytes);
+    }
+  } else if constexpr (std::is_same_v<Char, wchar_t>) {
+    using Unit = std::conditional_t<sizeof(wchar_t) == 2, char16_t, char32_t>;
+    AppendString(out.text, std::basic_string<Unit>(value.begin(), value.end()));
   } else {
-    AppendString(
-        text, std::u32string_view(reinterpret_cast<const char32_t*>(value.data()), value.size()));
+    AppendString(out.text, value);
   }
 }
 
-template <class Char, size_t kSize>
-void AppendLiteral(std::string& text, const Char (&value)[kSize]) {
-  const std::basic_string_view<Char> literal(value, kSize);
-  AppendCharacters(text, literal.substr(0, literal.find(Char())));
-}
-
 template <class T>
-void AppendStringLike(std::string& text, const T& value) {
+void AppendStringLike(Output& out, const T& value) {
   using Char = std::ranges::range_value_t<const T>;
   AppendCharacters(
-      text, std::basic_string_view<Char>(std::ranges::data(value), std::ranges::size(value)));
+      out, std::basic_string_view<Char>(std::ranges::data(value), std::ranges::size(value)));
+}
+
+// An array of characters is a text that zeros fill up.
+template <class Char, size_t kSize>
+void AppendCharacterArray(Output& out, const Char (&value)[kSize]) {
+  size_t size = kSize;
+  while (size > 0 && value[size - 1] == Char()) --size;
+  AppendCharacters(out, std::basic_string_view<Char>(value, size));
 }
 
 // Python has one kind of float.
@@ -182,11 +192,12 @@ void VisitAlternative(const T& variant, Visit visit) {
 // Python has no variants: there a value is just what it is.
 template <class T>
 void AppendVariant(Output& out, const T& variant) {
+  const bool there = variant.index() < kAlternativeCount<T>;
   if (out.format == KeyFormat::kPython) {
+    if (!there) out.text += "null";
     VisitAlternative(variant, [&](const auto& value) { AppendValue(out, value); });
     return;
   }
-  const bool there = variant.index() < kAlternativeCount<T>;
   ObjectText object(out);
   object.Member(".type", std::string_view("variant"));
   object.Member("index", there ? static_cast<int>(variant.index()) : -1);
@@ -317,7 +328,7 @@ void AppendByKind(Output& out, const T& value) {
   if constexpr (kIs == Kind::kBool) {
     out.text += value ? "true" : "false";
   } else if constexpr (kIs == Kind::kCharacter) {
-    AppendCharacters(out.text, std::basic_string_view<T>(&value, 1));
+    AppendCharacters(out, std::basic_string_view<T>(&value, 1));
   } else if constexpr (kIs == Kind::kByte) {
     AppendInteger(out.text, std::to_integer<unsigned>(value));
   } else if constexpr (kIs == Kind::kInteger) {
@@ -329,15 +340,15 @@ void AppendByKind(Output& out, const T& value) {
   } else if constexpr (kIs == Kind::kNull) {
     out.text += "null";
   } else if constexpr (kIsCharacterArray<T>) {
-    AppendLiteral(out.text, value);
+    AppendCharacterArray(out, value);
   } else if constexpr (kIs == Kind::kString || kIs == Kind::kText) {
-    AppendStringLike(out.text, value);
+    AppendStringLike(out, value);
   } else if constexpr (kIs == Kind::kHooked) {
     AppendHooked(out, value);
   } else if constexpr (kIs == Kind::kEnum) {
     AppendEnum(out, value);
   } else if constexpr (kIs == Kind::kPath) {
-    AppendStringLike(out.text, value.native());
+    AppendStringLike(out, value.native());
   } else if constexpr (kIs == Kind::kHashed) {
     out.text += value.key_text(out.format);
   } else if constexpr (kIsArrayView<T>) {
@@ -420,10 +431,19 @@ void AppendFields(Output& out, const T& value) {
   object.End();
 }
 
+template <class T>
+void AppendFields(Output& out, const Hashed<T>& value) {
+  out.text += value.fields_text(out.format);
+}
+
 // Whether T is written field by field, not as a range, a hooked type or otherwise.
 template <class T>
-concept WrittenByFields = kKind<T>
-== Kind::kAggregate;
+inline constexpr bool kIsWrittenByFields = kKind<T> == Kind::kAggregate;
+template <class T>
+inline constexpr bool kIsWrittenByFields<Hashed<T>> = kIsWrittenByFields<T>;
+
+template <class T>
+concept WrittenByFields = kIsWrittenByFields<T>;
 
 }  // namespace permacache::key
 

@@ -66,11 +66,12 @@ const std::filesystem::path& Cache::directory() const { return shared_->options.
 
 memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
   const CacheOptions& cache = shared_->options;
-  // In memory the names are the same as on disk.
-  const std::filesystem::path folder = memoize::FunctionDirectory(cache.directory, options.name);
+  memoize::CheckFunctionName(options.name);
   memoize::FunctionCache::OpenStore open =
-      cache.storage == Storage::kMemory ? shared_->OpenInMemory(options.name, options.version)
-                                        : OpenOnDisk(folder, options.version, options.compression);
+      cache.storage == Storage::kMemory
+          ? shared_->OpenInMemory(options.name, options.version)
+          : OpenOnDisk(memoize::FunctionDirectory(cache.directory, options.name), options.version,
+                       options.compression);
   FailureHandler on_failure = options.on_failure ? options.on_failure : cache.on_failure;
   return {.cache = std::make_unique<memoize::FunctionCache>(std::move(options.name),
                                                             std::move(open), std::move(on_failure)),

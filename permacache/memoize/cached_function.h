@@ -38,11 +38,13 @@ namespace permacache {
 //                                Throws what the function throws, and stores nothing then.
 //                                Trouble with the cache is counted and reported, and the function
 //                                computes.
-//   bool f.Contains(arguments)   whether f(arguments) would be a hit. Never computes.
+//   bool f.Contains(arguments)   whether f(arguments) would be a hit. Never computes. With a file
+//                                whose content cannot be read it is none, as in Lookup.
 //   std::optional<R>
 //        f.Lookup(arguments)     the stored result, if there is one. Never computes.
 //   std::string
-//        f.Key(arguments)        the canonical text of the arguments
+//        f.Key(arguments)        the canonical text of the arguments. Throws Error if the content
+//                                of a file is to be in it and cannot be read.
 //   bool f.Forget(arguments)     removes the result; returns whether there was one. Throws Error if
 //                                it cannot.
 template <class Callable, class Signature, class... Parameters>

@@ -97,7 +97,9 @@ int64_t FileContents::RealTime() {
   return Nanoseconds(now);
 }
 
-absl::StatusOr<FileContent> FileContents::Of(const std::filesystem::path& path) {
+absl::StatusOr<FileContent> FileContents::Of(const std::filesystem::path& given) {
+  // The function may change the directory from which a relative path leads.
+  const std::filesystem::path path = given.is_absolute() ? given : std::filesystem::absolute(given);
   absl::Status trouble;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const absl::StatusOr<FileIdentity> identity = IdentityOf(path);

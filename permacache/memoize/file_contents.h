@@ -33,8 +33,10 @@ struct FileContent {
   FileIdentity identity;
   hash::ContentDigest digest;
 
-  // Whether a later change would have shown in the identity. A file that was written just before it
-  // was read might be written again within the same tick of the file system's clock.
+  // Whether a later write would have shown in the identity. A file that was written just before it
+  // was read might be written again within the same tick of the file system's clock. What a program
+  // writes through a shared mapping may not show for long: the kernel sets the times when a page is
+  // first written, and not again until it has been saved.
   bool settled;
 };
 
@@ -62,7 +64,7 @@ class FileContents {
   //
   // Errors: kNotFound and others that the operating system gives; kInvalidArgument if it is not a
   // regular file; kAborted if it changes all the time. They name the path.
-  absl::StatusOr<FileContent> Of(const std::filesystem::path& path);
+  absl::StatusOr<FileContent> Of(const std::filesystem::path& given);
 
   // Whether the file still is what it was. Reads it once more if it was not settled.
   bool IsUnchanged(const FileContent& content);

@@ -102,17 +102,27 @@ template <class V>
 concept NamesAFile = std::is_convertible_v<const V&, std::filesystem::path>;
 
 template <class V>
+concept NamesAFilePerhaps = key::kKind<V>
+== key::Kind::kOptional&& NamesAFile<typename V::value_type>;
+
+template <class V>
 concept NamesFiles = std::ranges::range<const V> && NamesAFile<std::ranges::range_value_t<const V>>;
 
 // The content of the file that the value names, or of each of the files.
 struct ContentsOfFiles {
   template <class V>
   void AppendMember(CallKeyWriter& key, std::string_view name, const V& value) const {
-    static_assert(NamesAFile<V> || NamesFiles<V>,
+    static_assert(NamesAFile<V> || NamesAFilePerhaps<V> || NamesFiles<V>,
                   "permacache: a parameter with FileContents() must be the path of a file: a "
-                  "std::filesystem::path or a std::string, or a range of these");
+                  "std::filesystem::path or a std::string, or an optional or a range of these");
     if constexpr (NamesAFile<V>) {
       key.FileMember(name, value);
+    } else if constexpr (NamesAFilePerhaps<V>) {
+      if (value.has_value()) {
+        key.FileMember(name, *value);
+      } else {
+        key.Member(name, nullptr);
+      }
     } else if constexpr (NamesFiles<V>) {
       key.FilesMember(name, {std::ranges::begin(value), std::ranges::end(value)});
     }
@@ -156,11 +166,13 @@ class Keyable {
     return DropIf(IsEqualTo<Given>{std::move(given)}, std::move(function));
   }
 
-  // The value is the path of a file, or a range of paths; the files' contents are the key, not
-  // their names. A content is read once and remembered by the file's device, inode, size and times;
-  // a file that was changed within the last two seconds is read each time, as its times may not
-  // tell another change. If a file changes while the function runs, the result is not stored. If it
-  // cannot be read, the function is called without the cache; Key() throws Error then.
+  // The value is the path of a file, an optional one, or a range of paths; the files' contents are
+  // the key, not their names. A content is read once and remembered by the file's device, inode,
+  // size and times; a file that was changed within the last 2.5 seconds is read each time, as its
+  // times may not tell another change. If a file changes while the function runs, the result is not
+  // stored. If it cannot be read, the function is called without the cache; Key() throws Error
+  // then. Not for files that another program writes through a shared memory mapping meanwhile: that
+  // does not show in their times at once.
   constexpr auto FileContents() const { return self().With(ContentsOfFiles()); }
 
  private:

@@ -40,21 +40,6 @@ std::string_view WhatIsWrongWith(std::string_view part) {
   return {};
 }
 
-void CheckName(std::string_view name) {
-  const auto refuse = [&](std::string_view why) {
-    std::string quoted;
-    key::AppendString(quoted, name);
-    throw Error("permacache: the function name " + quoted + " " + std::string(why));
-  };
-  if (name.empty()) refuse("is empty; give each function a name of its own, such as \"wing/lift\"");
-  for (size_t begin = 0; begin <= name.size();) {
-    const size_t end = std::min(name.find('/', begin), name.size());
-    const std::string_view why = WhatIsWrongWith(name.substr(begin, end - begin));
-    if (!why.empty()) refuse(why);
-    begin = end + 1;
-  }
-}
-
 }  // namespace
 
 std::filesystem::path DefaultDirectory() {
@@ -70,9 +55,24 @@ std::filesystem::path DefaultDirectory() {
       "directory, or name one in CacheOptions");
 }
 
+void CheckFunctionName(std::string_view name) {
+  const auto refuse = [&](std::string_view why) {
+    std::string quoted;
+    key::AppendString(quoted, name);
+    throw Error("permacache: the function name " + quoted + " " + std::string(why));
+  };
+  if (name.empty()) refuse("is empty; give each function a name of its own, such as \"wing/lift\"");
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find('/', begin), name.size());
+    const std::string_view why = WhatIsWrongWith(name.substr(begin, end - begin));
+    if (!why.empty()) refuse(why);
+    begin = end + 1;
+  }
+}
+
 std::filesystem::path FunctionDirectory(const std::filesystem::path& directory,
                                         std::string_view name) {
-  CheckName(name);
+  CheckFunctionName(name);
   const std::filesystem::path folder = directory / name;
   std::filesystem::path above;
   for (const std::filesystem::path& part : folder) {

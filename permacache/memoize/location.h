@@ -14,6 +14,9 @@ std::filesystem::path DefaultDirectory();
 // The folder in a cache that remembers the contents of files. No function can have this name.
 inline constexpr std::string_view kFileContentsName = ".file_contents";
 
+// Throws Error if `name` cannot be that of a function.
+void CheckFunctionName(std::string_view name);
+
 // The folder of the function `name` in the cache `directory`. Throws Error if the name cannot be
 // one, or if a file is in the way. Makes nothing.
 std::filesystem::path FunctionDirectory(const std::filesystem::path& directory,

@@ -37,8 +37,13 @@ namespace permacache {
 namespace memoize {
 
 template <class T>
-concept ViewOfMutable = std::ranges::view<T> && std::ranges::contiguous_range<T> &&
+concept SpanOfMutable = std::ranges::view<T> && std::ranges::contiguous_range<T> &&
     !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<T>>>;
+
+// ArrayView<float>, or a mdspan of it.
+template <class T>
+concept ArrayViewOfMutable = key::kKind<T>
+== key::Kind::kArrayView && !std::is_const_v<typename T::element_type>;
 
 // The compiler's lines around these messages show the type and the position of the parameter.
 template <size_t kPosition, class Parameter>
@@ -55,10 +60,12 @@ constexpr void CheckParameter() {
       !std::is_lvalue_reference_v<Declared> || std::is_const_v<std::remove_reference_t<Declared>>,
       "permacache: a parameter is a non-const reference, through which the function "
       "could give results that are not stored. Take it by value or by const reference, "
-      "and return the results");
-  static_assert(!ViewOfMutable<Value>,
+      "and return the results; or, if it only tells what goes on, as a std::reference_wrapper "
+      "with \"x\"_a.Ignore()");
+  static_assert(!SpanOfMutable<Value> && !ArrayViewOfMutable<Value>,
                 "permacache: a parameter is a view through which the function could give results "
-                "that are not stored. Take std::span<const T>, and return the results");
+                "that are not stored. Take std::span<const T> or ArrayView<const T>, and return "
+                "the results");
   // Never called: that it compiles shows that there is a key.
   static_cast<void>([](CallKeyWriter& key, const Keying& keying, const Value& value) {
     keying.AppendMember(key, Parameter::name(), value);
