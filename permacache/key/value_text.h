@@ -184,7 +184,8 @@ void AppendExpected(Output& out, const T& value) {
 template <class T, class Visit>
 void VisitAlternative(const T& variant, Visit visit) {
   [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
-    (((variant.index() == kIndex) && (visit(*get_if<kIndex>(&variant)), true)) || ...);
+    static_cast<void>(
+        (((variant.index() == kIndex) && (visit(*get_if<kIndex>(&variant)), true)) || ...));
   }
   (std::make_index_sequence<kAlternativeCount<T>>());
 }

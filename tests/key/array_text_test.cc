@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -29,8 +30,9 @@ std::vector<T> CountUp(size_t length) {
 
 template <class T>
 std::vector<T> Swapped(std::vector<T> numbers) {
-  for (T& number : numbers) {
-    std::ranges::reverse(std::as_writable_bytes(std::span(&number, 1)));
+  std::span<std::byte> bytes = std::as_writable_bytes(std::span(numbers));
+  for (; !bytes.empty(); bytes = bytes.subspan(kWordSize<T>)) {
+    std::ranges::reverse(bytes.first(kWordSize<T>));
   }
   return numbers;
 }
@@ -39,7 +41,8 @@ template <class T>
 class ByteOrder : public ::testing::Test {};
 
 using NumberTypes = ::testing::Types<int8_t, uint8_t, int16_t, uint16_t, int32_t, uint32_t, int64_t,
-                                     uint64_t, float, double>;
+                                     uint64_t, Int128, UInt128, float, double, std::complex<float>,
+                                     std::complex<double>, char, char8_t, std::byte>;
 TYPED_TEST_SUITE(ByteOrder, NumberTypes);
 
 // What a machine of the other byte order has in memory, hashed as that machine would.
