@@ -170,8 +170,8 @@ concept HookedByBaseOnly =
 // they were some.
 template <class T>
 concept Hooked = rival::HookAcceptsUnconverted<const T&> &&
-    (HookAccepts<OnlyItself<T>> || (!HookedByBaseOnly<T> &&
-                                    (std::is_class_v<T> || !HookAccepts<OnlyConverted<T>>)));
+    (HookAccepts<OnlyItself<T>> ||
+     (!HookedByBaseOnly<T> && (std::is_class_v<T> || !HookAccepts<OnlyConverted<T>>)));
 
 // The class template that T derives from, as a pointer.
 template <template <class...> class Base, class... Arguments>
@@ -197,9 +197,9 @@ concept ExtendsAStandardTemplate =
 // templates this is told of the standard library's alone: other libraries build their own
 // containers on one another.
 template <class T>
-concept ExtendsATemplate =
-    (!reflection::kIsMadeFromTemplate<T> && requires(const T* value) { TemplateBehind(value); }) ||
-    (reflection::kIsMadeFromTemplate<T> && ExtendsAStandardTemplate<T>);
+concept ExtendsATemplate = (!reflection::kIsMadeFromTemplate<T> &&
+                            requires(const T* value) { TemplateBehind(value); }) ||
+                           (reflection::kIsMadeFromTemplate<T> && ExtendsAStandardTemplate<T>);
 
 template <class T>
 concept Character = std::same_as<T, char> || kIsByteCharacter<T> || kIsWideCharacter<T>;
@@ -376,7 +376,7 @@ struct FixedArray<std::array<T, kSize>> {
 };
 template <class T, size_t kSize>
 requires(!Character<T>)  // else it is a text
-struct FixedArray<T[kSize]> {
+    struct FixedArray<T[kSize]> {
   using Element = T;
   static constexpr size_t kExtent = kSize;
 };
@@ -401,16 +401,16 @@ concept Endless = std::same_as<std::ranges::sentinel_t<T>, std::unreachable_sent
 // that, but they would also make a container of bool from two of its pointers.
 template <class T>
 concept MadeFromFlags = std::is_pointer_v<std::ranges::iterator_t<const T>> &&
-    !std::same_as<std::ranges::range_value_t<const T>, bool> &&
-    !requires(std::ranges::iterator_t<const T> iterator) {
+                        !std::same_as<std::ranges::range_value_t<const T>, bool> &&
+                        !requires(std::ranges::iterator_t<const T> iterator) {
   T{iterator, iterator};
 };
 
 template <class T>
-concept MadeFromIterators =
-    !std::is_aggregate_v<T> && !ExtendsATemplate<T> &&
-    std::constructible_from<T, std::ranges::iterator_t<const T>,
-                            std::ranges::iterator_t<const T>> && !MadeFromFlags<T>;
+concept MadeFromIterators = !std::is_aggregate_v<T> && !ExtendsATemplate<T> &&
+                            std::constructible_from<T, std::ranges::iterator_t<const T>,
+                                                    std::ranges::iterator_t<const T>> &&
+                            !MadeFromFlags<T>;
 
 template <class T>
 inline constexpr bool kIsInitializerList = false;
@@ -420,7 +420,8 @@ inline constexpr bool kIsInitializerList<std::initializer_list<T>> = true;
 // absl::Span: a pointer and a length, and no room for more.
 template <class T>
 concept SpanLike = std::ranges::contiguous_range<const T> && std::is_trivially_copyable_v<T> &&
-    sizeof(T) == sizeof(void*) + sizeof(size_t) && requires(const T& value) {
+                       sizeof(T) == sizeof(void*) + sizeof(size_t) &&
+                   requires(const T& value) {
   T{std::ranges::data(value), std::ranges::size(value)};
 };
 

@@ -22,14 +22,12 @@ struct WithCallOperator {
 template <class T>
 struct WithTwoCallOperators : T, WithCallOperator {};
 
-// Whether T can be called. If it has a call operator, be it a template, to which of the two the name
-// refers is ambiguous.
+// Whether T can be called. If it has a call operator, be it a template, to which of the two the
+// name refers is ambiguous.
 template <class T>
-concept Callable =
-    std::is_function_v<std::remove_pointer_t<T>> || std::is_member_pointer_v<T> ||
-    (std::is_class_v<T> && !std::is_final_v<T> && !requires {
-      &WithTwoCallOperators<T>::operator();
-    });
+concept Callable = std::is_function_v<std::remove_pointer_t<T>> || std::is_member_pointer_v<T> ||
+    (std::is_class_v<T> && !std::is_final_v<T> &&
+     !requires { &WithTwoCallOperators<T>::operator(); });
 
 template <class T>
 concept Stream = std::is_base_of_v<std::ios_base, T>;

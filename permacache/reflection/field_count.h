@@ -1,8 +1,8 @@
 // Which aggregates Boost.PFR cannot take apart, so that they can be refused in our own words.
 //
 // PFR counts what may stand between an aggregate's braces. For a field that is a C array these are
-// its elements, as inner braces may be left out; for a base class it is the base. CountFields counts
-// an array as one.
+// its elements, as inner braces may be left out; for a base class it is the base. CountFields
+// counts an array as one.
 #ifndef PERMACACHE_REFLECTION_FIELD_COUNT_H_
 #define PERMACACHE_REFLECTION_FIELD_COUNT_H_
 
@@ -72,15 +72,18 @@ inline constexpr size_t kMostFields = BOOST_VERSION >= 108400 ? 200 : 100;
 template <class T>
 struct AnyBase {
   template <class Base>
-  requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>)
-  operator Base() const;  // NOLINT: implicit, as an initializer
+  requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>) operator Base()
+      const;  // NOLINT: implicit, as an initializer
 };
 
 struct Nothing {};
 
 // A first field that takes Nothing takes everything, and is no base class.
 template <class T>
-concept StartsWithABase = requires { T{AnyBase<T>()}; } && !requires { T{Nothing()}; };
+concept StartsWithABase = requires {
+  T{AnyBase<T>()};
+}
+&&!requires { T{Nothing()}; };
 
 }  // namespace permacache::reflection::internal
 

@@ -71,6 +71,27 @@ TEST(Eigen, PartsViewsAndExpressionsAreTheirCoefficients) {
             ArrayIn(KeyText(Eigen::MatrixXd(matrix.reverse()))));
 }
 
+// Their key would not tell what they add, so they have none without a function of their own.
+class Tagged : public Eigen::Vector3d {
+ public:
+  explicit Tagged(int tag) : tag_(tag) {}
+
+ private:
+  [[maybe_unused]] int tag_;
+};
+template <class T>
+class TaggedTemplate : public Eigen::Matrix<T, 3, 1> {
+ public:
+  explicit TaggedTemplate(int tag) : tag_(tag) {}
+
+ private:
+  [[maybe_unused]] int tag_;
+};
+static_assert(key::kKind<Tagged> == key::Kind::kNone);
+static_assert(key::kKind<TaggedTemplate<double>> == key::Kind::kNone);
+static_assert(key::kKind<Eigen::Vector3d> == key::Kind::kHooked);
+static_assert(key::kKind<std::vector<Eigen::Vector3d>> == key::Kind::kRange);
+
 TEST(Eigen, ComplexMatricesAreArraysOfComplexNumbers) {
   const Eigen::MatrixXcd matrix = Eigen::MatrixXcd::Zero(10, 10);
   EXPECT_NE(KeyText(matrix).find(R"("dtype": "c16", "shape": [10, 10])"), std::string::npos);

@@ -36,6 +36,29 @@ TEST(ArrayView, HasItsKindShapeAndValues) {
       R"({".type": "array", "dtype": "f8", "shape": [2, 2], "values": [0.0, 0.5, 1.0, 1.5]})");
 }
 
+TEST(ArrayView, TakesIntegersOfAnyTypesInBraces) {
+  const std::vector<int> numbers = CountUp(6);
+  const size_t two = 2;
+  const int three = 3;
+  const std::string expected = KeyText(ArrayView(numbers.data(), {2, 3}));
+  EXPECT_EQ(KeyText(ArrayView(numbers.data(), {two, three})), expected);
+  EXPECT_EQ(KeyText(ArrayView(numbers.data(), {2u, 3})), expected);
+  EXPECT_EQ(KeyText(ArrayView(numbers.data(), {numbers.size() / 3, 3})), expected);
+  EXPECT_EQ(KeyText(ArrayView<const int>(numbers.data(), {two, 3})), expected);
+  EXPECT_EQ(KeyText(ArrayView(numbers.data(), {three, two}, {1, three})),
+            KeyText(ArrayView(numbers.data(), {3, 2}, {1, 3})));
+  EXPECT_EQ(ArrayView(numbers.data(), {}).rank(), 0u);
+}
+
+TEST(ArrayView, OfNumbersThatCanBeChangedIsOneOfNumbers) {
+  std::vector<int> numbers = CountUp(6);
+  const ArrayView<int> writable(numbers.data(), {2, 3});
+  writable(1, 2) = 7;
+  const ArrayView<const int> view = writable;
+  EXPECT_EQ(view(1, 2), 7);
+  EXPECT_EQ(KeyText(view), KeyText(writable));
+}
+
 TEST(ArrayView, OfManyNumbersIsDigested) {
   const std::vector<int> numbers = CountUp(66);
   std::string expected;

@@ -2,10 +2,10 @@
 //
 //   ./bazelw run //tests/key:golden_check -- FILE
 //
-// Prints each mismatch and "N matched, M mismatched". Exits with 0 only if there were some and none
-// was mismatched, with 2 if the file cannot be used. python_value.h has the form of the values;
-// a case has "value", "stringify" and "stable_hash", a call "function", "key_function", "args",
-// "kwargs" and "key".
+// Prints each mismatch and, of all cases and calls, "N matched, M mismatched". Exits with 0 only if
+// there were some and none was mismatched, with 2 if the file cannot be used. python_value.h has
+// the form of the values; a case has "value", "stringify" and "stable_hash", a call "function",
+// "key_function", "args", "kwargs" and "key".
 #include <array>
 #include <cstddef>
 #include <cstdio>
@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -36,7 +37,8 @@ struct Counts {
   int mismatched = 0;
 };
 
-void Expect(Counts& counts, const std::string& what, const std::string& expected,
+// What the file expects, and what `compute` gives or throws.
+bool Agrees(const std::string& what, const std::string& expected,
             const std::function<std::string()>& compute) {
   std::string actual;
   try {
@@ -44,12 +46,9 @@ void Expect(Counts& counts, const std::string& what, const std::string& expected
   } catch (const std::exception& error) {
     actual = std::string("an error: ") + error.what();
   }
-  if (actual == expected) {
-    ++counts.matched;
-    return;
-  }
-  ++counts.mismatched;
+  if (actual == expected) return true;
   std::printf("%s\n  expected %s\n  got      %s\n", what.c_str(), expected.c_str(), actual.c_str());
+  return false;
 }
 
 // A call as the file has it.
@@ -179,21 +178,29 @@ class Functions {
   Cache cache_;
 };
 
+bool CaseAgrees(const json& item) {
+  const std::string what = item.at("value").dump().substr(0, 200);
+  const bool text = Agrees(what, item.at("stringify"), [&] {
+    return KeyText(ValueFromJson(item.at("value")), KeyFormat::kPython);
+  });
+  const bool hash = Agrees(what, item.at("stable_hash"), [&] {
+    return StableHash(ValueFromJson(item.at("value")), KeyFormat::kPython);
+  });
+  return text && hash;
+}
+
+bool CallAgrees(const Functions& functions, const json& item) {
+  return Agrees(item.dump().substr(0, 200), item.at("key"), [&] {
+    return functions.KeyOf(item.at("function"), item.at("key_function"), CallFromJson(item));
+  });
+}
+
 Counts CheckFile(const json& file) {
   Counts counts;
-  for (const json& item : file.at("cases")) {
-    const std::string what = item.at("value").dump().substr(0, 200);
-    Expect(counts, what, item.at("stringify"),
-           [&] { return KeyText(ValueFromJson(item.at("value")), KeyFormat::kPython); });
-    Expect(counts, what, item.at("stable_hash"),
-           [&] { return StableHash(ValueFromJson(item.at("value")), KeyFormat::kPython); });
-  }
+  const auto count = [&](bool agrees) { ++(agrees ? counts.matched : counts.mismatched); };
+  for (const json& item : file.at("cases")) count(CaseAgrees(item));
   const Functions functions{Cache({.storage = Storage::kMemory})};
-  for (const json& item : file.at("calls")) {
-    Expect(counts, item.dump().substr(0, 200), item.at("key"), [&] {
-      return functions.KeyOf(item.at("function"), item.at("key_function"), CallFromJson(item));
-    });
-  }
+  for (const json& item : file.at("calls")) count(CallAgrees(functions, item));
   return counts;
 }
 
@@ -212,7 +219,8 @@ int main(int argc, char** argv) {
   try {
     std::ifstream file(path);
     if (!file) throw std::runtime_error("it cannot be opened");
-    const auto counts = permacache::golden::CheckFile(nlohmann::json::parse(file));
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    const auto counts = permacache::golden::CheckFile(permacache::golden::ParseFile(text));
     std::printf("%d matched, %d mismatched\n", counts.matched, counts.mismatched);
     return counts.mismatched == 0 && counts.matched > 0 ? 0 : 1;
   } catch (const std::exception& error) {

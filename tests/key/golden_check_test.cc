@@ -55,7 +55,7 @@ class GoldenCheckTest : public ::testing::Test {
 
 TEST_F(GoldenCheckTest, MatchesEveryValueAndCallOfPythonPermacache) {
   const Outcome outcome = Check(kKeys);
-  EXPECT_EQ(outcome.last_line, "492 matched, 0 mismatched\n");
+  EXPECT_EQ(outcome.last_line, "276 matched, 0 mismatched\n");
   EXPECT_EQ(outcome.exit_code, 0);
 }
 
@@ -76,7 +76,7 @@ TEST_F(GoldenCheckTest, CountsAKeyThatDiffers) {
     json keys = Keys();
     keys["cases"][100][field] = "another";
     const Outcome outcome = CheckText(keys.dump());
-    EXPECT_EQ(outcome.last_line, "491 matched, 1 mismatched\n") << field;
+    EXPECT_EQ(outcome.last_line, "275 matched, 1 mismatched\n") << field;
     EXPECT_EQ(outcome.exit_code, 1) << field;
   }
 }
@@ -96,7 +96,19 @@ TEST_F(GoldenCheckTest, CountsAValueThatItCannotRead) {
   json keys = Keys();
   keys["cases"][0]["value"] = {{"what", 1}};
   keys["cases"][1]["value"] = {{"struct", "Unknown"}, {"fields", json::array()}};
-  EXPECT_EQ(CheckText(keys.dump()).last_line, "488 matched, 4 mismatched\n");
+  EXPECT_EQ(CheckText(keys.dump()).last_line, "274 matched, 2 mismatched\n");
+}
+
+// As Python's json module writes them: surrogates without a partner, and what C++ has no type for.
+TEST_F(GoldenCheckTest, ReadsWhatOnlyPythonWrites) {
+  const Outcome outcome = CheckText(R"({"calls": [], "cases": [
+    {"value": {"str": "\udc80\\udc80 \ud83d\ude00"}, "stringify": "\"\\udc80\\\\udc80 \\ud83d\\ude00\"",
+     "stable_hash": "87cf8b574ccc64b46e0225cd810a7b26d60b64b46c85022d4463725c9152f600"},
+    {"value": {"str": "a\ud800"}, "stringify": "\"a\\ud800\"",
+     "stable_hash": "531c28f37673134cd12fb477cdfb22a4549871e738668b67354159d7094d13fe"},
+    {"value": {"ndarray": ">f2", "shape": [1], "hex": "3c00"},
+     "stringify": "\"4a2a7b898f79e4e459b8bb00c50430a11d5936ad43ee9c14660a267789f7be23\"", "stable_hash": "bcba769e901d0bf695292fa0255f5f1bd6293c990598062b6431b5215ab60d89"}]})");
+  EXPECT_EQ(outcome.last_line, "3 matched, 0 mismatched\n");
 }
 
 TEST_F(GoldenCheckTest, DoesNotPassWithoutAnythingChecked) {

@@ -38,6 +38,20 @@ TEST(LongText, OfOneMoreByteIsDigested) {
   EXPECT_EQ(KeyText(content), DigestText(Quoted(content)));
 }
 
+// The digest is that of its bytes, not of its text.
+TEST(LongText, OfAStringOfMoreBytesIsThatOfTheString) {
+  const std::string longest(kLongest, '\xff');
+  EXPECT_TRUE(KeyText(longest).starts_with(R"({".type": "digest")"));
+  const std::string longer(kLongest + 1, '\xff');
+  const std::string expected =
+      R"({".type": "string", "blake3": ")" +
+      hash::Hex(hash::DigestOfContent(std::as_bytes(std::span(longer.data(), longer.size())))) +
+      R"(", "length": 65537})";
+  EXPECT_EQ(KeyText(longer), expected);
+  EXPECT_EQ(KeyText(std::u8string(longer.begin(), longer.end())), expected);
+  EXPECT_EQ(KeyText(longer, KeyFormat::kPython).size(), 2 + 6 * longer.size());
+}
+
 TEST(LongText, IsMeasuredWithItsEscapes) {
   const std::string content(11000, '\x01');  // six characters each
   EXPECT_TRUE(KeyText(content).starts_with(R"({".type": "digest")"));

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <complex>
 #include <concepts>
+#include <cstdio>
+#include <limits>
 #include <span>
 #include <stdexcept>
 #include <string_view>
@@ -45,12 +47,68 @@ double FloatFromBits(const std::string& hex) {
   return std::bit_cast<double>(static_cast<uint64_t>(std::stoull(hex, nullptr, 16)));
 }
 
+// Where surrogates without a partner are while they are in JSON: in a range for private use.
+constexpr char32_t kPlaceOfSurrogates = 0x10f000;
+constexpr char32_t kFirstSurrogate = 0xd800;
+
+// The UTF-16 code unit that the escape \uXXXX at `begin` stands for, or nothing.
+std::optional<char16_t> EscapedUnit(const std::string& text, size_t begin) {
+  if (text.compare(begin, 2, "\\u") != 0 || begin + 6 > text.size()) return std::nullopt;
+  return static_cast<char16_t>(std::stoi(text.substr(begin + 2, 4), nullptr, 16));
+}
+
+bool IsHighSurrogate(char16_t unit) { return unit >= 0xd800 && unit < 0xdc00; }
+bool IsLowSurrogate(char16_t unit) { return unit >= 0xdc00 && unit < 0xe000; }
+
+std::string Escaped(char32_t beyond_the_first_plane) {
+  char text[16];
+  std::snprintf(text, sizeof(text), "\\u%04x\\u%04x",
+                static_cast<unsigned>(0xd800 + ((beyond_the_first_plane - 0x10000) >> 10)),
+                static_cast<unsigned>(0xdc00 + ((beyond_the_first_plane - 0x10000) & 0x3ff)));
+  return text;
+}
+
+// A string without surrogates that have no partner is UTF-8. Those from U+DC80 on stand for bytes
+// that are not UTF-8, as in Python's "surrogateescape"; a string with others is UTF-16.
+Value StringFromJson(const std::string& utf8) {
+  std::string bytes;
+  std::u16string units;
+  bool needs_units = false;
+  for (size_t i = 0; i < utf8.size();) {
+    const auto lead = static_cast<unsigned char>(utf8[i]);
+    const size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    char32_t character = length == 1 ? lead : lead & (0xff >> (length + 1));
+    for (size_t j = 1; j < length; ++j) character = character << 6 | (utf8[i + j] & 0x3f);
+    if (character >= kPlaceOfSurrogates && character < kPlaceOfSurrogates + 0x800) {
+      const char32_t surrogate = character - kPlaceOfSurrogates + kFirstSurrogate;
+      units += static_cast<char16_t>(surrogate);
+      needs_units = needs_units || surrogate < 0xdc80 || surrogate > 0xdcff;
+      bytes += static_cast<char>(surrogate & 0xff);
+    } else {
+      if (character < 0x10000) {
+        units += static_cast<char16_t>(character);
+      } else {
+        units += static_cast<char16_t>(0xd800 + ((character - 0x10000) >> 10));
+        units += static_cast<char16_t>(0xdc00 + ((character - 0x10000) & 0x3ff));
+      }
+      bytes += utf8.substr(i, length);
+    }
+    i += length;
+  }
+  if (needs_units) return units;
+  return bytes;
+}
+
 // The value of a field of a real struct.
 void Read(const json& value, bool& field) { field = value.at("bool").get<bool>(); }
 void Read(const json& value, double& field) {
   field = FloatFromBits(value.at("float").get<std::string>());
 }
-void Read(const json& value, std::string& field) { field = value.at("str").get<std::string>(); }
+void Read(const json& value, std::string& field) {
+  const Value text = StringFromJson(value.at("str").get<std::string>());
+  if (!std::holds_alternative<std::string>(text.content)) Refuse("not UTF-8", value);
+  field = std::get<std::string>(text.content);
+}
 
 template <std::integral T>
 void Read(const json& value, T& field) {
@@ -85,7 +143,9 @@ void Read(const json& value, std::vector<T>& field) {
 template <class T>
 void Read(const json& value, std::map<std::string, T>& field) {
   for (const json& entry : value.at("dict")) {
-    Read(entry.at(1), field[entry.at(0).at("str").get<std::string>()]);
+    std::string name;
+    Read(entry.at(0), name);
+    Read(entry.at(1), field[name]);
   }
 }
 
@@ -156,8 +216,15 @@ Value DictionaryFromJson(const json& json_entries) {
 }
 
 Value RangeFromJson(const json& value) {
-  return ArithmeticRange{value.at(0).get<int64_t>(), value.at(1).get<int64_t>(),
-                         value.at(2).get<int64_t>()};
+  const auto integer = [&](size_t i) {
+    const json& number = value.at(i);
+    const bool fits = number.is_number_integer() &&
+                      (!number.is_number_unsigned() ||
+                       number.get<uint64_t>() <= std::numeric_limits<int64_t>::max());
+    if (!fits) Refuse("a range of more than 64 bits", value);
+    return number.get<int64_t>();
+  };
+  return ArithmeticRange{integer(0), integer(1), integer(2)};
 }
 
 Value ArrayFromJson(const json& value) {
@@ -201,7 +268,7 @@ void PermacacheKey(KeyWriter& key, const Array& array) {
   if (type == "<f8") return WriteAs<double>(key, array);
   if (type == "<c8") return WriteAs<std::complex<float>>(key, array);
   if (type == "<c16") return WriteAs<std::complex<double>>(key, array);
-  throw std::runtime_error("an array of an unknown type: " + type);
+  key.Write(ArrayView<const std::byte>(array.bytes.data(), {array.bytes.size()}));
 }
 
 bool operator==(const Value& a, const Value& b) {
@@ -220,12 +287,37 @@ bool TextLess::operator()(const Value& a, const Value& b) const {
   return KeyText(a, KeyFormat::kPython) < KeyText(b, KeyFormat::kPython);
 }
 
+json ParseFile(const std::string& text) {
+  std::string parsable;
+  for (size_t i = 0; i < text.size();) {
+    const std::optional<char16_t> unit = EscapedUnit(text, i);
+    if (!unit) {
+      const size_t length = text[i] == '\\' ? 2 : 1;  // another escape is not to be looked into
+      parsable += text.substr(i, length);
+      i += length;
+      continue;
+    }
+    const std::optional<char16_t> next = EscapedUnit(text, i + 6);
+    if (IsHighSurrogate(*unit) && next && IsLowSurrogate(*next)) {
+      parsable += text.substr(i, 12);
+      i += 12;
+    } else if (IsHighSurrogate(*unit) || IsLowSurrogate(*unit)) {
+      parsable += Escaped(kPlaceOfSurrogates + *unit - kFirstSurrogate);
+      i += 6;
+    } else {
+      parsable += text.substr(i, 6);
+      i += 6;
+    }
+  }
+  return json::parse(parsable);
+}
+
 Value ValueFromJson(const json& value) {
   if (value.contains("null")) return std::monostate();
   if (value.contains("bool")) return value.at("bool").get<bool>();
   if (value.contains("int")) return IntegerFromText(value.at("int").get<std::string>());
   if (value.contains("float")) return FloatFromBits(value.at("float").get<std::string>());
-  if (value.contains("str")) return value.at("str").get<std::string>();
+  if (value.contains("str")) return StringFromJson(value.at("str").get<std::string>());
   if (value.contains("list")) return ListFromJson(value.at("list"));
   if (value.contains("tuple")) return ListFromJson(value.at("tuple"));
   if (value.contains("dict")) return DictionaryFromJson(value.at("dict"));

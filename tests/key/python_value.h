@@ -117,6 +117,10 @@ struct Dictionary {
   }
 };
 
+// The JSON in `text`, as Python writes it: strings may have surrogates without a partner, which a
+// parser of JSON refuses. They become characters of their own until ValueFromJson sees them.
+nlohmann::json ParseFile(const std::string& text);
+
 // Throws std::runtime_error if the value is of no known form, or does not fit the struct it names.
 Value ValueFromJson(const nlohmann::json& json);
 

@@ -57,7 +57,7 @@ TEST(Character, IsAStringOfOne) {
   EXPECT_EQ(KeyText(L'\n'), R"("\n")");
 }
 
-TEST(Literal, EndsBeforeItsZero) {
+TEST(Literal, EndsBeforeTheZerosAtItsEnd) {
   EXPECT_EQ(KeyText("ab"), R"("ab")");
   EXPECT_EQ(KeyText(u8"ab"), R"("ab")");
   EXPECT_EQ(KeyText(u"ab"), R"("ab")");
@@ -68,10 +68,16 @@ TEST(Literal, EndsBeforeItsZero) {
 }
 
 TEST(Literal, InArraysIsATextHoweverLongTheArray) {
-  char names[20][8] = {"one", "two"};
-  names[0][5] = '?';  // behind the zero
+  const char names[20][8] = {"one", "two"};
   const std::string text = KeyText(names);
   EXPECT_TRUE(text.starts_with(R"(["one", "two", "", )")) << text;
+}
+
+TEST(Literal, WithZerosInItIsToldFromAShorterOne) {
+  const char zero_inside[8] = "a\0b";
+  const char shorter[8] = "a";
+  EXPECT_EQ(KeyText(zero_inside), R"("a\u0000b")");
+  EXPECT_EQ(KeyText(shorter), R"("a")");
 }
 
 template <class Char>

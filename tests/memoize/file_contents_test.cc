@@ -230,6 +230,33 @@ TEST_F(FileContentsParameterTest, ARangeOfPathsIsTheListOfTheirContents) {
   EXPECT_EQ(total({}), 0);
 }
 
+TEST_F(FileContentsParameterTest, AnOptionalPathMayBeMissing) {
+  Write(path_, "content");
+  auto size = cache_.Memoize(
+      "size",
+      [&](const std::optional<std::string>& path) {
+        return ++computed_, path ? Read(*path).size() : 0;
+      },
+      "path"_a.FileContents());
+  EXPECT_EQ(size.Key(std::nullopt), R"({"path": null})");
+  EXPECT_EQ(size(std::nullopt), 0u);
+  EXPECT_EQ(size(path_.string()), 7u);
+  EXPECT_EQ(size(path_.string()), 7u);
+  EXPECT_EQ(computed_, 2);
+}
+
+TEST_F(FileContentsParameterTest, AFunctionMayChangeTheDirectory) {
+  Write(path_, "content");
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(directory_.path());
+  while_computing_ = [] { std::filesystem::current_path("/"); };
+  auto count = Count();
+  count("input");
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(failures_.empty());
+  EXPECT_EQ(count.Size(), 1);
+}
+
 TEST_F(FileContentsParameterTest, AResultOfAFileThatChangedMeanwhileIsNotStored) {
   Write(path_, "content");
   while_computing_ = [&] { Write(path_, "another"); };

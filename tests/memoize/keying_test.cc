@@ -150,6 +150,21 @@ TEST_F(KeyingTest, PythonsFormatIsThatOfTheWholeKey) {
             R"({"m": {"9": 2.5, "10": 1.5}, "x": 0.10000000149011612})");
 }
 
+TEST_F(KeyingTest, TheFieldsOfASingleHashedStructAreTheArguments) {
+  struct Scene {
+    int width = 640;
+    double height = 0.5;
+  };
+  auto plain = cache_.Memoize("render", [&](const Scene& s) { return ++computed_, s.width; });
+  auto hashed =
+      cache_.Memoize("render", [&](const Hashed<Scene>& s) { return ++computed_, s->width; });
+  const Hashed scene(Scene{});
+  EXPECT_EQ(hashed.Key(scene), plain.Key(*scene));
+  EXPECT_EQ(plain(*scene), 640);
+  EXPECT_EQ(hashed(scene), 640);
+  EXPECT_EQ(computed_, 1);
+}
+
 TEST_F(KeyingTest, HashedAndPlainValuesShareResults) {
   const std::vector<double> samples(1000, 0.5);
   auto plain = cache_.Memoize(

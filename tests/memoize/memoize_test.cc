@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,6 +45,15 @@ TEST_F(MemoizeTest, ComputesOnceAndThenReads) {
   EXPECT_EQ(computed, 1);
   EXPECT_EQ(square(13), 169);
   EXPECT_EQ(computed, 2);
+}
+
+TEST_F(MemoizeTest, InMemoryNoFileIsInTheWay) {
+  std::ofstream(directory_.path() / "f") << "a file";
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(directory_.path());
+  auto f = Cache({.storage = Storage::kMemory}).Memoize("f", [](int x) { return x; });
+  std::filesystem::current_path(before);
+  EXPECT_EQ(f(1), 1);
 }
 
 TEST_F(MemoizeTest, EverySpellingOfACallIsOneComputation) {

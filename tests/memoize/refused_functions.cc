@@ -66,6 +66,9 @@ void Use() {
 #ifdef PARAMETER_WITHOUT_KEY
   auto g = Memoize("g", [](const Opaque& opaque) { return opaque.value(); });
 #endif
+#ifdef WRITABLE_ARRAY_VIEW_PARAMETER
+  auto g = Memoize("g", [](permacache::ArrayView<float> view) { return view(0) += 1; });
+#endif
 #ifdef WRITABLE_SPAN_PARAMETER
   auto g = Memoize("g", [](std::span<double> out) { return out.size(); });
 #endif
