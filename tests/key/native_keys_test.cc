@@ -236,6 +236,8 @@ Table ArrayKeys() {
       {"text of 65536 bytes", StableHash(Text(65534, 'a'))},
       {"text of 65537 bytes", KeyText(Text(65535, 'a'))},
       {"list with a long text", KeyText(std::vector{Text(65535, 'a'), Text("b")})},
+      {"string of 65537 bytes", KeyText(Text(65537, 'a'))},
+      {"literal with a zero inside", KeyText("a\0b")},
   };
 }
 
