@@ -64,6 +64,19 @@ absl::Status MakeDirectory(const std::filesystem::path& directory) {
   return absl::OkStatus();
 }
 
+// On other machines' file systems neither locks nor memory maps are what LMDB takes them for: two
+// machines would write over each other's results without noticing.
+absl::Status CheckFileSystem(const LmdbOptions& options) {
+  const absl::StatusOr<std::string_view> network =
+      NetworkFileSystemOf(options.directory, options.stat_fs);
+  if (!network.ok()) return network.status();
+  if (network->empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      options.directory.string(), " lies on a network file system (", std::string(*network),
+      "), where this store would lose results. Choose a directory on a local disk, with "
+      "$PERMACACHE_DIR or CacheOptions::directory"));
+}
+
 absl::Status CheckMetaPagesPatiently(const std::filesystem::path& file) {
   absl::Status status;
   for (int i = 0; i < kChecksBeforeDamaged; ++i) {
@@ -115,6 +128,7 @@ class LmdbRegistry {
   absl::StatusOr<LmdbEnvironment*> Acquire(const LmdbOptions& options) {
     std::lock_guard lock(mutex_);
     if (absl::Status status = MakeDirectory(options.directory); !status.ok()) return status;
+    if (absl::Status status = CheckFileSystem(options); !status.ok()) return status;
     struct stat info;
     if (stat(options.directory.c_str(), &info) != 0) {
       return absl::ErrnoToStatus(errno, absl::StrCat("cannot use ", options.directory.string()));

@@ -25,6 +25,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "permacache/storage/file_system.h"
 
 namespace permacache::storage {
 
@@ -34,6 +35,9 @@ struct LmdbOptions {
   // Address space reserved for the data file, in bytes. Costs neither memory nor disk. Where so
   // much cannot be had less is taken, and where it does not suffice it is doubled as needed.
   size_t map_size = size_t{1} << 32;
+
+  // Tells what file system the directory lies on.
+  StatFs stat_fs = &statfs;
 };
 
 // How many forks lie between this process and the first one that used an environment.
@@ -50,7 +54,8 @@ class LmdbEnvironment {
   // yet under any spelling of its path, and closed with the last share. If the data file can be
   // read but not written the environment is read-only; readers need write access to the lock file
   // all the same, except on a read-only file system. The whole structure of the data file is
-  // checked when it is opened.
+  // checked when it is opened. kFailedPrecondition if the directory lies on a network file system,
+  // where LMDB's locks and memory maps do not work.
   static absl::StatusOr<Share> Acquire(const LmdbOptions& options);
 
   LmdbEnvironment(const LmdbEnvironment&) = delete;
