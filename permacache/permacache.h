@@ -7,7 +7,7 @@
 //   f(1);   // computed once, ever; then read from disk
 //
 // This header is all that users include, and //permacache all that they depend on:
-//   memoize/memoize.h          Memoize, Cache
+//   memoize/memoize.h          Memoize, Cache, SyncAll
 //   memoize/options.h          CacheOptions, FunctionOptions, Failure, FunctionStats
 //   memoize/cached_function.h  what a cached function can be asked
 //   memoize/keying.h           what of an argument enters the key

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <string>
 
+#include "permacache/memoize/error.h"
+#include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/location.h"
 #include "permacache/storage/storage.h"
 
@@ -12,13 +14,17 @@ namespace permacache {
 namespace {
 
 using SharedStore = std::shared_ptr<storage::Store>;
+using Reporter = std::shared_ptr<memoize::FailureReporter>;
 
-memoize::FunctionCache::OpenStore OpenOnDisk(const std::filesystem::path& folder, uint32_t version,
-                                             Compression compression) {
+memoize::FunctionCache::OpenStore OpenOnDisk(const std::filesystem::path& folder,
+                                             const FunctionOptions& options,
+                                             const Reporter& failures) {
   const storage::LmdbStoreOptions lmdb{
       .environment = {.directory = folder},
-      .version = version,
-      .compression = compression,
+      .version = options.version,
+      .compression = options.compression,
+      .durability = options.durability,
+      .on_lost = [failures](const absl::Status& status) { failures->Report(status); },
   };
   return [lmdb]() -> absl::StatusOr<SharedStore> { return storage::LmdbStore::Open(lmdb); };
 }
@@ -42,12 +48,12 @@ struct Cache::Shared {
 
   std::shared_ptr<memoize::FileContents> OpenFileContents() {
     const std::string name(memoize::kFileContentsName);
+    const Reporter failures = std::make_shared<memoize::FailureReporter>(name, options.on_failure);
     return std::make_shared<memoize::FileContents>(std::make_unique<memoize::FunctionCache>(
         name,
-        options.storage == Storage::kMemory
-            ? OpenInMemory(name, 0)
-            : OpenOnDisk(options.directory / name, 0, Compression::kNone),
-        options.on_failure));
+        options.storage == Storage::kMemory ? OpenInMemory(name, 0)
+                                            : OpenOnDisk(options.directory / name, {}, failures),
+        failures));
   }
 };
 
@@ -67,16 +73,24 @@ const std::filesystem::path& Cache::directory() const { return shared_->options.
 memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
   const CacheOptions& cache = shared_->options;
   memoize::CheckFunctionName(options.name);
+  const Reporter failures = std::make_shared<memoize::FailureReporter>(
+      options.name, options.on_failure ? options.on_failure : cache.on_failure);
   memoize::FunctionCache::OpenStore open =
       cache.storage == Storage::kMemory
           ? shared_->OpenInMemory(options.name, options.version)
-          : OpenOnDisk(memoize::FunctionDirectory(cache.directory, options.name), options.version,
-                       options.compression);
-  FailureHandler on_failure = options.on_failure ? options.on_failure : cache.on_failure;
+          : OpenOnDisk(memoize::FunctionDirectory(cache.directory, options.name), options,
+                       failures);
   return {.cache = std::make_unique<memoize::FunctionCache>(std::move(options.name),
-                                                            std::move(open), std::move(on_failure)),
+                                                            std::move(open), failures),
           .files = shared_->files,
           .key_format = options.key_format};
+}
+
+void SyncAll() {
+  const absl::Status status = storage::SyncAllEnvironments();
+  if (!status.ok()) {
+    throw Error("permacache: not every result could be written: " + status.ToString());
+  }
 }
 
 }  // namespace permacache

@@ -48,6 +48,11 @@ class Cache {
   std::shared_ptr<Shared> shared_;
 };
 
+// When it returns, every result that calls of this process have stored so far is on disk, where a
+// crash of the machine cannot reach it. Throws Error if one of those that waited could not be
+// written; it has been counted and reported then. May be called from any thread.
+void SyncAll();
+
 }  // namespace permacache
 
 #endif  // PERMACACHE_MEMOIZE_CACHE_H_

@@ -1,6 +1,5 @@
 #include "permacache/memoize/function_cache.h"
 
-#include <cstdio>
 #include <exception>
 #include <string>
 #include <utility>
@@ -15,14 +14,6 @@ using std::chrono::steady_clock;
 
 // A store that could not be opened may be damaged, which takes time to find out again.
 constexpr auto kPauseBetweenAttempts = std::chrono::seconds(1);
-
-void ReportOnStderr(const Failure& failure) {
-  const std::string line =
-      absl::StrCat("permacache: ", failure.function, ": ", failure.status.ToString(),
-                   "\npermacache: results are computed where the cache cannot give or take them; "
-                   "this kind of failure is reported once\n");
-  std::fputs(line.c_str(), stderr);
-}
 
 // What the exception that is being handled says.
 std::string CurrentException() {
@@ -43,10 +34,9 @@ void ThrowUnlessOk(const absl::Status& status, std::string_view name, std::strin
 
 }  // namespace
 
-FunctionCache::FunctionCache(std::string name, OpenStore open, FailureHandler on_failure)
-    : name_(std::move(name)),
-      open_(std::move(open)),
-      on_failure_(on_failure ? std::move(on_failure) : ReportOnStderr) {}
+FunctionCache::FunctionCache(std::string name, OpenStore open,
+                             std::shared_ptr<FailureReporter> failures)
+    : name_(std::move(name)), open_(std::move(open)), failures_(std::move(failures)) {}
 
 FunctionCache::~FunctionCache() { delete store_.load(std::memory_order_acquire); }
 
@@ -140,18 +130,7 @@ int64_t FunctionCache::Size() {
 FunctionStats FunctionCache::Stats() const {
   return {.hits = hits_.load(std::memory_order_relaxed),
           .misses = misses_.load(std::memory_order_relaxed),
-          .failures = failures_.load(std::memory_order_relaxed)};
-}
-
-void FunctionCache::Report(const absl::Status& status) {
-  failures_.fetch_add(1, std::memory_order_relaxed);
-  const uint32_t kind = uint32_t{1} << (static_cast<int>(status.code()) % 32);
-  if (reported_.fetch_or(kind, std::memory_order_relaxed) & kind) return;
-  try {
-    on_failure_({.function = name_, .status = status});
-  } catch (...) {
-    // The call that is going on must not suffer from how its troubles are told.
-  }
+          .failures = failures_->failures()};
 }
 
 }  // namespace permacache::memoize

@@ -18,6 +18,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/options.h"
 #include "permacache/storage/store.h"
 
@@ -29,7 +30,7 @@ class FunctionCache {
 
   // `open` is called when the store is first needed, perhaps by several threads at once, and again
   // after a while if it failed.
-  FunctionCache(std::string name, OpenStore open, FailureHandler on_failure);
+  FunctionCache(std::string name, OpenStore open, std::shared_ptr<FailureReporter> failures);
   FunctionCache(const FunctionCache&) = delete;
   FunctionCache& operator=(const FunctionCache&) = delete;
   ~FunctionCache();
@@ -48,7 +49,7 @@ class FunctionCache {
   int64_t Size();
 
   // Counts something that went wrong, and tells of it if it is the first of its kind.
-  void Report(const absl::Status& status);
+  void Report(const absl::Status& status) { failures_->Report(status); }
 
   void CountHit() { hits_.fetch_add(1, std::memory_order_relaxed); }
   void CountMiss() { misses_.fetch_add(1, std::memory_order_relaxed); }
@@ -62,7 +63,7 @@ class FunctionCache {
 
   const std::string name_;
   const OpenStore open_;
-  const FailureHandler on_failure_;
+  const std::shared_ptr<FailureReporter> failures_;
 
   // Lock-free, as a mutex might be held by another thread while this one forks.
   std::atomic<std::shared_ptr<storage::Store>*> store_ = nullptr;
@@ -71,8 +72,6 @@ class FunctionCache {
 
   std::atomic<int64_t> hits_ = 0;
   std::atomic<int64_t> misses_ = 0;
-  std::atomic<int64_t> failures_ = 0;
-  std::atomic<uint32_t> reported_ = 0;  // a bit per status code
 };
 
 }  // namespace permacache::memoize

@@ -14,6 +14,7 @@
 namespace permacache {
 
 using storage::Compression;
+using storage::Durability;
 
 enum class Storage {
   kDisk,    // one LMDB environment per function
@@ -28,8 +29,8 @@ struct Failure {
   absl::Status status;
 };
 
-// Called in the thread of the call concerned, possibly in several at once. What it throws is
-// ignored.
+// Called in the thread of the call concerned, or in one that writes results that waited; possibly in
+// several at once. What it throws is ignored.
 using FailureHandler = std::function<void(const Failure&)>;
 
 struct CacheOptions {
@@ -53,6 +54,11 @@ struct FunctionOptions {
 
   // How keys are written. kPython is for who needs the keys of Python permacache.
   KeyFormat key_format = KeyFormat::kNative;
+
+  // When a result is safe from a crash of the machine. By default one that took 10 ms or more is
+  // synced to disk before the call returns; others are written within about 20 ms, many with one
+  // sync. At the normal end of the process everything is written; see SyncAll().
+  Durability durability = Durability::kByCost;
 
   // Of results that are stored from now on; any can be read.
   Compression compression = Compression::kNone;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -155,12 +156,42 @@ class LmdbRegistry {
     delete environment;
   }
 
+  // The environments must not go meanwhile, and nobody else may wait for the disk.
+  absl::Status SyncAll() {
+    std::vector<LmdbEnvironment*> environments;
+    {
+      std::lock_guard lock(mutex_);
+      for (const auto& [place, environment] : environments_) {
+        ++environment->shares_;
+        environments.push_back(environment);
+      }
+    }
+    absl::Status status;
+    for (LmdbEnvironment* environment : environments) {
+      status.Update(environment->group_commit().Flush());
+      Release(environment);
+    }
+    return status;
+  }
+
   uint64_t fork_count() const { return fork_count_.load(std::memory_order_acquire); }
 
  private:
   LmdbRegistry() {
     pthread_atfork([] { Get().mutex_.lock(); }, [] { Get().mutex_.unlock(); },
                    [] { Get().ForgetInherited(); });
+    std::atexit([] { Get().SyncAtExit(); });
+  }
+
+  // What is put from now on, by destructors of global variables, does not wait.
+  void SyncAtExit() {
+    {
+      std::lock_guard lock(mutex_);
+      for (const auto& [place, environment] : environments_) {
+        environment->group_commit().StopWaiting();
+      }
+    }
+    SyncAll().IgnoreError();  // who waited has been told
   }
 
   // The parent's environments are of no use to a child, which must not even close them.
@@ -175,6 +206,8 @@ class LmdbRegistry {
   std::atomic<uint64_t> fork_count_ = 0;
 };
 
+absl::Status SyncAllEnvironments() { return LmdbRegistry::Get().SyncAll(); }
+
 uint64_t ForkCount() { return LmdbRegistry::Get().fork_count(); }
 
 void LmdbEnvironment::Release::operator()(LmdbEnvironment* environment) const {
@@ -188,9 +221,12 @@ absl::StatusOr<LmdbEnvironment::Share> LmdbEnvironment::Acquire(const LmdbOption
 }
 
 LmdbEnvironment::LmdbEnvironment(const LmdbOptions& options, bool read_only)
-    : options_(options), read_only_(read_only) {}
+    : options_(options),
+      read_only_(read_only),
+      group_commit_([this](const GroupCommit::Batch& batch) { return WriteBatch(batch); }) {}
 
 LmdbEnvironment::~LmdbEnvironment() {
+  group_commit_.Close();
   if (has_no_map_.load(std::memory_order_relaxed)) return;
   for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
   if (env_ != nullptr) mdb_env_close(env_);
@@ -356,6 +392,17 @@ absl::Status LmdbEnvironment::Write(absl::FunctionRef<int(MDB_txn*)> body) {
     }
     if (!status.ok()) return status;
   }
+}
+
+absl::Status LmdbEnvironment::WriteBatch(const GroupCommit::Batch& batch) {
+  return Write([&](MDB_txn* txn) {
+    for (const auto& [name, entry] : batch) {
+      MDB_val key{name.index.size(), const_cast<char*>(name.index.data())};
+      MDB_val bytes{entry->bytes.size(), const_cast<char*>(entry->bytes.data())};
+      if (int error = mdb_put(txn, name.database, &key, &bytes, 0); error != 0) return error;
+    }
+    return 0;
+  });
 }
 
 int LmdbEnvironment::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {

@@ -26,6 +26,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "permacache/storage/file_system.h"
+#include "permacache/storage/group_commit.h"
 
 namespace permacache::storage {
 
@@ -39,6 +40,10 @@ struct LmdbOptions {
   // Tells what file system the directory lies on.
   StatFs stat_fs = &statfs;
 };
+
+// Writes everything that waits for any environment of this process. Returns the first of what went
+// wrong.
+absl::Status SyncAllEnvironments();
 
 // How many forks lie between this process and the first one that used an environment.
 uint64_t ForkCount();
@@ -74,6 +79,9 @@ class LmdbEnvironment {
   // writers of all processes take turns. May run more than once as the map grows.
   absl::Status Write(absl::FunctionRef<int(MDB_txn*)> body);
 
+  // What waits to be written to this environment.
+  GroupCommit& group_commit() { return group_commit_; }
+
   // The database that holds the entries of this version of the function. kNotFound if it does not
   // exist and the environment is read-only.
   absl::StatusOr<MDB_dbi> OpenGeneration(uint32_t version);
@@ -85,6 +93,7 @@ class LmdbEnvironment {
   ~LmdbEnvironment();
 
   static absl::StatusOr<LmdbEnvironment*> Open(const LmdbOptions& options);
+  absl::Status WriteBatch(const GroupCommit::Batch& batch);
   absl::Status AllocateLockFile() const;
   absl::Status OpenFile();
   absl::Status CheckFile();
@@ -128,6 +137,8 @@ class LmdbEnvironment {
   std::map<uint32_t, MDB_dbi> generations_;
 
   int shares_ = 0;  // guarded by the registry
+
+  GroupCommit group_commit_;
 };
 
 }  // namespace permacache::storage

@@ -1,5 +1,6 @@
 #include "permacache/storage/lmdb_store.h"
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -11,6 +12,9 @@
 namespace permacache::storage {
 namespace {
 
+// What took so long to compute is worth a sync of the disk of its own.
+constexpr auto kLongComputation = std::chrono::milliseconds(10);
+
 // A commit of 2 GiB or more fails in LMDB.
 constexpr size_t kLargestRecord = (size_t{1} << 31) - (size_t{1} << 20);
 
@@ -20,6 +24,11 @@ class Index {
  public:
   explicit Index(std::string_view key) {
     XXH128_canonicalFromHash(&digest_, XXH3_128bits(key.data(), key.size()));
+  }
+
+  EntryName name(MDB_dbi database) const {
+    return {database,
+            std::string(reinterpret_cast<const char*>(digest_.digest), sizeof(digest_.digest))};
   }
 
   MDB_val* val() {
@@ -101,10 +110,15 @@ absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
   absl::StatusOr<bool> found = false;
   absl::Status status = On([&](const Opened& here) {
     if (!here.exists) return absl::OkStatus();
+    const auto open = [&](std::string_view bytes) { found = OpenEnvelope(bytes, key, visit); };
+    GroupCommit& group_commit = here.environment->group_commit();
+    if (!group_commit.empty() && group_commit.Find(index.name(here.database), open)) {
+      return absl::OkStatus();
+    }
     return here.environment->Read([&](MDB_txn* txn) {
       MDB_val bytes;
       const int error = mdb_get(txn, here.database, index.val(), &bytes);
-      if (error == 0) found = OpenEnvelope(ToView(bytes), key, visit);
+      if (error == 0) open(ToView(bytes));
       return error == MDB_NOTFOUND ? 0 : error;
     });
   });
@@ -116,6 +130,11 @@ absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
   return found;
 }
 
+bool LmdbStore::MayWait(const Record& record) const {
+  return options_.durability == Durability::kGrouped ||
+         (options_.durability == Durability::kByCost && record.compute_time < kLongComputation);
+}
+
 absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
   if (key.size() + record.value.size() > kLargestRecord) {
     return absl::ResourceExhaustedError(absl::StrCat(
@@ -125,11 +144,24 @@ absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
   std::string envelope = SealEnvelope(key, record, options_.compression);
   Index index(key);
   return On([&](const Opened& here) {
-    return here.environment->Write([&](MDB_txn* txn) {
+    if (MayWait(record) && !here.environment->read_only()) {
+      here.environment->group_commit().Add(index.name(here.database),
+                                           {std::move(envelope), options_.on_lost});
+      return absl::OkStatus();
+    }
+    return WriteNow(here, index.name(here.database), [&](MDB_txn* txn) {
       MDB_val bytes{envelope.size(), envelope.data()};
       return mdb_put(txn, here.database, index.val(), &bytes, 0);
     });
   });
+}
+
+// What waits under the same name is older.
+absl::Status LmdbStore::WriteNow(const Opened& here, const EntryName& name,
+                                 absl::FunctionRef<int(MDB_txn*)> body) {
+  const auto is_name = [&](const EntryName& other) { return !(other < name) && !(name < other); };
+  return here.environment->group_commit().Instead(is_name,
+                                                  [&] { return here.environment->Write(body); });
 }
 
 absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
@@ -137,17 +169,25 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
   bool erased = false;
   absl::Status status = On([&](const Opened& here) {
     if (!here.exists) return absl::OkStatus();
-    return here.environment->Write([&](MDB_txn* txn) {
-      erased = false;
-      MDB_val bytes;
-      int error = mdb_get(txn, here.database, index.val(), &bytes);
-      if (error == MDB_NOTFOUND) return 0;
-      if (error != 0) return error;
-      // What cannot be read is as good as erased; only another key's record stays.
-      const absl::StatusOr<bool> same = OpenEnvelope(ToView(bytes), key, [](const Record&) {});
-      if (same.ok() && !*same) return 0;
-      erased = true;
-      return mdb_del(txn, here.database, index.val(), nullptr);
+    bool waited = false;
+    const auto drop = [&](const EntryName& other) {
+      const bool same = other.database == here.database && other.index == index.name(0).index;
+      waited = waited || same;
+      return same;
+    };
+    return here.environment->group_commit().Instead(drop, [&] {
+      return here.environment->Write([&](MDB_txn* txn) {
+        erased = waited;
+        MDB_val bytes;
+        int error = mdb_get(txn, here.database, index.val(), &bytes);
+        if (error == MDB_NOTFOUND) return 0;
+        if (error != 0) return error;
+        // What cannot be read is as good as erased; only another key's record stays.
+        const absl::StatusOr<bool> same = OpenEnvelope(ToView(bytes), key, [](const Record&) {});
+        if (same.ok() && !*same) return 0;
+        erased = true;
+        return mdb_del(txn, here.database, index.val(), nullptr);
+      });
     });
   });
   if (!status.ok()) return status;
@@ -156,7 +196,10 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
 
 absl::Status LmdbStore::Clear() {
   return On([&](const Opened& here) {
-    return here.environment->Write([&](MDB_txn* txn) { return mdb_drop(txn, here.database, 0); });
+    const auto drop = [&](const EntryName& name) { return name.database == here.database; };
+    return here.environment->group_commit().Instead(drop, [&] {
+      return here.environment->Write([&](MDB_txn* txn) { return mdb_drop(txn, here.database, 0); });
+    });
   });
 }
 
@@ -164,6 +207,7 @@ absl::StatusOr<int64_t> LmdbStore::Size() {
   MDB_stat stat{};
   absl::Status status = On([&](const Opened& here) {
     if (!here.exists) return absl::OkStatus();
+    here.environment->group_commit().Flush().IgnoreError();  // who put them has been told
     return here.environment->Read(
         [&](MDB_txn* txn) { return mdb_stat(txn, here.database, &stat); });
   });

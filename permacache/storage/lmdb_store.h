@@ -1,8 +1,9 @@
 // The store on disk: one version of one function in an LMDB environment.
 //
 // The index is a digest of the key's text, the record an envelope that holds the text itself;
-// FORMAT.md beside this file describes both. Records are durable when Put returns. An object may
-// be used on both sides of a fork.
+// FORMAT.md beside this file describes both. Whether a record is durable when Put returns is an
+// option; Get finds it at once in any case, also through other objects of this process. An object
+// may be used on both sides of a fork: what waits is written by the parent.
 #ifndef PERMACACHE_STORAGE_LMDB_STORE_H_
 #define PERMACACHE_STORAGE_LMDB_STORE_H_
 
@@ -20,6 +21,8 @@ struct LmdbStoreOptions {
   LmdbOptions environment;
   uint32_t version = 0;  // entries of different versions do not see each other
   Compression compression = Compression::kNone;  // of records to be written; any can be read
+  Durability durability = Durability::kSynced;
+  OnLost on_lost = {};  // told of records that waited and could not be written after all
 };
 
 class LmdbStore : public Store {
@@ -48,6 +51,10 @@ class LmdbStore : public Store {
   };
 
   explicit LmdbStore(const LmdbStoreOptions& options) : options_(options) {}
+
+  bool MayWait(const Record& record) const;
+  absl::Status WriteNow(const Opened& here, const EntryName& name,
+                        absl::FunctionRef<int(MDB_txn*)> body);
 
   absl::StatusOr<std::unique_ptr<Opened>> OpenHere() const;
   absl::StatusOr<Opened*> Here();

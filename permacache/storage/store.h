@@ -31,6 +31,14 @@ enum class Compression : uint8_t {
   kZstd = 1,  // zstd, level 3; a value that does not get smaller is stored as it is
 };
 
+// When a result is safe from a crash of the machine. Killing the process loses what waits, too;
+// its normal end does not. The file is sound in any case.
+enum class Durability : uint8_t {
+  kByCost,   // as kSynced if computing it took 10 ms or more, else as kGrouped
+  kSynced,   // when the call returns, which takes a sync of the disk for each result
+  kGrouped,  // within about 20 ms: the results of that time share one sync of the disk
+};
+
 using TimePoint = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
 // A stored result. The value belongs to whoever made the record.
@@ -53,8 +61,9 @@ class Store {
   virtual absl::StatusOr<bool> Get(std::string_view key,
                                    absl::FunctionRef<void(const Record&)> visit) = 0;
 
-  // Stores a record in place of an earlier one. When it returns OK, every later Get of any process
-  // finds it, also after a crash or a loss of power where the store is persistent.
+  // Stores a record in place of an earlier one. When it returns OK, every later Get of this process
+  // finds it; every later Get of any process does, also after a crash or a loss of power, where the
+  // store is persistent and its durability is kSynced.
   virtual absl::Status Put(std::string_view key, const Record& record) = 0;
 
   // Removes the entry; returns whether there was one.

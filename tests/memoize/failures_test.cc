@@ -100,7 +100,7 @@ struct Observed {
   explicit Observed(const std::filesystem::path& directory)
       : function(Cache({.directory = directory,
                         .on_failure = [this](const Failure& f) { failures.push_back(f); }})
-                     .Memoize("f", Twice)) {}
+                     .Memoize({.name = "f", .durability = Durability::kSynced}, Twice)) {}
 
   std::vector<Failure> failures;
   decltype(Cache().Memoize("f", Twice)) function;

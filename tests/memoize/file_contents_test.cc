@@ -47,7 +47,8 @@ class FileContentsTest : public ::testing::Test {
     return std::make_unique<FileContents>(
         std::make_unique<FunctionCache>(
             "files", [this]() -> absl::StatusOr<std::shared_ptr<storage::Store>> { return store_; },
-            [](const Failure& failure) { ADD_FAILURE() << failure.status; }),
+            std::make_shared<FailureReporter>(
+                "files", [](const Failure& failure) { ADD_FAILURE() << failure.status; })),
         clock);
   }
 

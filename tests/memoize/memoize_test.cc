@@ -233,6 +233,7 @@ TEST_F(MemoizeTest, AnotherCacheObjectReadsTheSameResults) {
 TEST_F(MemoizeTest, AnotherProcessComputesNothing) {
   auto f = cache_.Memoize("f", [](const std::string& s) { return s + s; });
   f("ab");
+  SyncAll();
   EXPECT_EQ(RunProcesses(1,
                          [&](int) {
                            Cache own({.directory = directory_.path()});

@@ -1,0 +1,128 @@
+#include "permacache/storage/group_commit.h"
+
+#include <system_error>
+
+namespace permacache::storage {
+
+void GroupCommit::Close() {
+  StopWaiting();
+  Flush().IgnoreError();  // who waited has been told
+  if (writer_.joinable()) writer_.join();
+}
+
+void GroupCommit::Add(EntryName name, Entry entry) {
+  std::unique_lock lock(mutex_);
+  waiting_bytes_ += entry.bytes.size();
+  std::shared_ptr<const Entry>& place = waiting_[std::move(name)];
+  if (place != nullptr) waiting_bytes_ -= place->bytes.size();
+  place = std::make_shared<const Entry>(std::move(entry));
+  CountThoseThereAre();
+  if (stops_waiting_ || waiting_bytes_ > kMostBytes) {
+    lock.unlock();
+    Commit().IgnoreError();
+  } else if (!writer_runs_) {
+    StartWriter(lock);
+  }
+}
+
+// The last writer has ended but for its last instructions.
+void GroupCommit::StartWriter(std::unique_lock<std::mutex>& lock) {
+  if (writer_.joinable()) writer_.join();
+  try {
+    writer_ = std::thread([this] { RunWriter(); });
+    writer_runs_ = true;
+  } catch (const std::system_error&) {  // no more threads can be had
+    lock.unlock();
+    Commit().IgnoreError();
+  }
+}
+
+void GroupCommit::RunWriter() {
+  std::unique_lock lock(mutex_);
+  while (!waiting_.empty()) {
+    wake_.wait_for(lock, kLongestWait, [this] { return stops_waiting_; });
+    lock.unlock();
+    Commit().IgnoreError();
+    lock.lock();
+  }
+  writer_runs_ = false;
+}
+
+bool GroupCommit::Find(const EntryName& name,
+                       absl::FunctionRef<void(std::string_view bytes)> visit) const {
+  if (empty()) return false;
+  std::shared_ptr<const Entry> entry;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Batch* batch : {&waiting_, &writing_}) {  // the newer first
+      const auto found = batch->find(name);
+      if (found == batch->end()) continue;
+      entry = found->second;
+      break;
+    }
+  }
+  if (entry == nullptr) return false;
+  visit(entry->bytes);
+  return true;
+}
+
+absl::Status GroupCommit::Commit() {
+  std::lock_guard commit_lock(commit_mutex_);
+  {
+    std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return absl::OkStatus();
+    writing_.swap(waiting_);
+    waiting_bytes_ = 0;
+  }
+  const absl::Status status = write_(writing_);
+  if (!status.ok()) TellOfLoss(status);
+  std::lock_guard lock(mutex_);
+  // Entries can be found here until they can be found on the disk.
+  writing_.clear();
+  CountThoseThereAre();
+  lost_.Update(status);
+  return status;
+}
+
+void GroupCommit::TellOfLoss(const absl::Status& status) const {
+  for (const auto& [name, entry] : writing_) {
+    try {
+      if (entry->on_lost) entry->on_lost(status);
+    } catch (...) {
+      // There is nobody else who could be told.
+    }
+  }
+}
+
+void GroupCommit::CountThoseThereAre() {
+  entries_.store(waiting_.size() + writing_.size(), std::memory_order_release);
+}
+
+absl::Status GroupCommit::Flush() {
+  Commit().IgnoreError();  // is in lost_
+  std::lock_guard lock(mutex_);
+  return std::exchange(lost_, absl::OkStatus());
+}
+
+absl::Status GroupCommit::Instead(absl::FunctionRef<bool(const EntryName&)> drop,
+                                  absl::FunctionRef<absl::Status()> body) {
+  std::lock_guard commit_lock(commit_mutex_);
+  if (!empty()) {
+    std::lock_guard lock(mutex_);
+    std::erase_if(waiting_, [&](const auto& waiting) {
+      if (!drop(waiting.first)) return false;
+      waiting_bytes_ -= waiting.second->bytes.size();
+      return true;
+    });
+    CountThoseThereAre();
+  }
+  return body();
+}
+
+void GroupCommit::StopWaiting() {
+  std::lock_guard lock(mutex_);
+  stops_waiting_ = true;
+  wake_.notify_all();
+}
+
+}  // namespace permacache::storage

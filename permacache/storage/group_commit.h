@@ -1,0 +1,110 @@
+// Group commit: entries wait in memory for a moment and are then written together, with one sync of
+// the disk for all of them.
+#ifndef PERMACACHE_STORAGE_GROUP_COMMIT_H_
+#define PERMACACHE_STORAGE_GROUP_COMMIT_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+
+namespace permacache::storage {
+
+// Where an entry lies: a database of the environment, and a key in it.
+struct EntryName {
+  unsigned database;
+  std::string index;
+
+  bool operator<(const EntryName& other) const {
+    return std::tie(database, index) < std::tie(other.database, other.index);
+  }
+};
+
+// Called in any thread when entries could not be written after all.
+using OnLost = std::function<void(const absl::Status&)>;
+
+// What waits for one environment. Every method may be called from any thread; an object belongs to
+// the process that made it. A thread runs only while something waits.
+class GroupCommit {
+ public:
+  // How long an entry waits at most, unless the disk is slower.
+  static constexpr auto kLongestWait = std::chrono::milliseconds(20);
+
+  // More bytes than this do not wait: whoever adds them writes them.
+  static constexpr size_t kMostBytes = size_t{64} << 20;
+
+  struct Entry {
+    std::string bytes;
+    OnLost on_lost;
+  };
+  using Batch = std::map<EntryName, std::shared_ptr<const Entry>>;
+
+  // Writes a batch in one transaction. OK means that the disk has it.
+  using WriteBatch = std::function<absl::Status(const Batch&)>;
+
+  explicit GroupCommit(WriteBatch write) : write_(std::move(write)) {}
+  GroupCommit(const GroupCommit&) = delete;
+  GroupCommit& operator=(const GroupCommit&) = delete;
+  ~GroupCommit() { Close(); }
+
+  // From now on Find has this entry, in place of an earlier one of its name. It is written soon.
+  void Add(EntryName name, Entry entry);
+
+  // Calls visit(bytes) if an entry of this name waits; returns whether it does.
+  bool Find(const EntryName& name, absl::FunctionRef<void(std::string_view bytes)> visit) const;
+
+  // Writes everything that waits. Says why it could not write something since the last time.
+  absl::Status Flush();
+
+  // Runs `body`, which writes to the same place, while nothing else is written. Before, what waits
+  // and is accepted by `drop` is forgotten.
+  absl::Status Instead(absl::FunctionRef<bool(const EntryName&)> drop,
+                       absl::FunctionRef<absl::Status()> body);
+
+  // Writes what waits, and ends the thread. Nothing may be added any more.
+  void Close();
+
+  // Nothing waits from now on: Add writes at once. For the end of the process.
+  void StopWaiting();
+
+  bool empty() const { return entries_.load(std::memory_order_acquire) == 0; }
+
+ private:
+  void StartWriter(std::unique_lock<std::mutex>& lock);
+  void RunWriter();
+  absl::Status Commit();
+  void TellOfLoss(const absl::Status& status) const;
+  void CountThoseThereAre();
+
+  const WriteBatch write_;
+
+  std::mutex commit_mutex_;  // held while a batch is written; taken before mutex_
+
+  mutable std::mutex mutex_;  // guards what follows; writing_ is read with either mutex
+  std::condition_variable wake_;
+  Batch waiting_;
+  Batch writing_;
+  size_t waiting_bytes_ = 0;
+  absl::Status lost_;  // since the last Flush
+  bool writer_runs_ = false;
+  bool stops_waiting_ = false;
+  std::thread writer_;
+
+  std::atomic<size_t> entries_ = 0;  // of both batches, to be read without the mutex
+};
+
+}  // namespace permacache::storage
+
+#endif  // PERMACACHE_STORAGE_GROUP_COMMIT_H_

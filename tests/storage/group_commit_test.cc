@@ -1,0 +1,334 @@
+#include "permacache/storage/group_commit.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "permacache/storage/lmdb_store.h"
+#include "permacache/testing/processes.h"
+#include "permacache/testing/temporary_directory.h"
+
+namespace permacache::storage {
+namespace {
+
+using testing::RunProcesses;
+using testing::StartProcess;
+using testing::TemporaryDirectory;
+using testing::WaitForProcess;
+
+// A disk that takes its time until it is told to go on.
+class SlowDisk {
+ public:
+  absl::Status Write(const GroupCommit::Batch& batch) {
+    std::unique_lock lock(mutex_);
+    ++writes_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+    if (!status_.ok()) return status_;
+    for (const auto& [name, entry] : batch) written_[name] = entry->bytes;
+    return absl::OkStatus();
+  }
+
+  void Hold() {
+    Set([this] { open_ = false; });
+  }
+  void GoOn() {
+    Set([this] { open_ = true; });
+  }
+  void Fail(const absl::Status& status) {
+    Set([&] { status_ = status; });
+  }
+  void AwaitWrite(int number) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return writes_ >= number; });
+  }
+  std::map<EntryName, std::string> written() {
+    std::lock_guard lock(mutex_);
+    return written_;
+  }
+
+ private:
+  template <class Change>
+  void Set(Change change) {
+    std::lock_guard lock(mutex_);
+    change();
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = true;
+  int writes_ = 0;
+  absl::Status status_;
+  std::map<EntryName, std::string> written_;
+};
+
+class GroupCommitTest : public ::testing::Test {
+ protected:
+  std::optional<std::string> Find(const std::string& index) {
+    std::optional<std::string> found;
+    commit_.Find({0, index}, [&](std::string_view bytes) { found = bytes; });
+    return found;
+  }
+
+  void Add(const std::string& index, const std::string& bytes) {
+    commit_.Add({0, index}, {bytes, [this](const absl::Status& s) { lost_.push_back(s); }});
+  }
+
+  SlowDisk disk_;
+  std::vector<absl::Status> lost_;
+  GroupCommit commit_{[this](const GroupCommit::Batch& batch) { return disk_.Write(batch); }};
+};
+
+TEST_F(GroupCommitTest, AnEntryIsFoundUntilItIsWritten) {
+  disk_.Hold();
+  Add("a", "1");
+  EXPECT_EQ(Find("a"), "1");
+  disk_.AwaitWrite(1);
+  EXPECT_EQ(Find("a"), "1");
+  EXPECT_EQ(Find("b"), std::nullopt);
+  disk_.GoOn();
+  EXPECT_TRUE(commit_.Flush().ok());
+  EXPECT_TRUE(commit_.empty());
+  EXPECT_EQ(disk_.written().at(EntryName{0, "a"}), "1");
+}
+
+TEST_F(GroupCommitTest, ANewerEntryIsFoundAndWrittenAfterTheOlderOne) {
+  disk_.Hold();
+  Add("a", "1");
+  disk_.AwaitWrite(1);
+  Add("a", "2");
+  EXPECT_EQ(Find("a"), "2");
+  disk_.GoOn();
+  EXPECT_TRUE(commit_.Flush().ok());
+  EXPECT_EQ(disk_.written().at(EntryName{0, "a"}), "2");
+}
+
+TEST_F(GroupCommitTest, WhatIsDroppedIsNotWrittenLater) {
+  disk_.Hold();
+  Add("a", "1");
+  disk_.AwaitWrite(1);
+  Add("a", "2");
+  Add("b", "1");
+  std::thread eraser([&] {
+    const auto drop = [](const EntryName& name) { return name.index == "a"; };
+    EXPECT_TRUE(commit_.Instead(drop, [] { return absl::OkStatus(); }).ok());
+  });
+  disk_.GoOn();
+  eraser.join();
+  EXPECT_TRUE(commit_.Flush().ok());
+  EXPECT_EQ(disk_.written().at(EntryName{0, "a"}), "1");
+  EXPECT_EQ(disk_.written().at(EntryName{0, "b"}), "1");
+}
+
+TEST_F(GroupCommitTest, EachEntryThatIsLostIsToldAndTheNextFlushSaysIt) {
+  disk_.Fail(absl::ResourceExhaustedError("full"));
+  Add("a", "1");
+  Add("b", "1");
+  EXPECT_TRUE(absl::IsResourceExhausted(commit_.Flush()));
+  EXPECT_EQ(lost_.size(), 2u);
+  EXPECT_TRUE(commit_.Flush().ok());
+  EXPECT_EQ(Find("a"), std::nullopt);
+}
+
+TEST_F(GroupCommitTest, AfterStopWaitingEachEntryIsWrittenAtOnce) {
+  commit_.StopWaiting();
+  Add("a", "1");
+  EXPECT_EQ(disk_.written().at(EntryName{0, "a"}), "1");
+}
+
+TEST_F(GroupCommitTest, TooMuchDoesNotWait) {
+  Add("a", std::string(GroupCommit::kMostBytes + 1, 'x'));
+  EXPECT_EQ(disk_.written().size(), 1u);
+}
+
+TEST(GroupCommit, WritesWhatWaitsWhenItGoes) {
+  SlowDisk disk;
+  {
+    GroupCommit commit([&](const GroupCommit::Batch& batch) { return disk.Write(batch); });
+    commit.Add({0, "a"}, {"1", {}});
+  }
+  EXPECT_EQ(disk.written().size(), 1u);
+}
+
+// The real thing.
+std::unique_ptr<LmdbStore> Open(const std::filesystem::path& directory, Durability durability,
+                                OnLost on_lost = {}) {
+  auto store = LmdbStore::Open({.environment = {.directory = directory},
+                                .durability = durability,
+                                .on_lost = std::move(on_lost)});
+  EXPECT_TRUE(store.ok()) << store.status();
+  return *std::move(store);
+}
+
+std::optional<std::string> ValueOf(Store& store, const std::string& key) {
+  std::optional<std::string> value;
+  const absl::StatusOr<bool> found =
+      store.Get(key, [&](const Record& record) { value = record.value; });
+  EXPECT_TRUE(found.ok()) << found.status();
+  return value;
+}
+
+// How many transactions have been committed so far.
+size_t Commits(const std::filesystem::path& directory) {
+  auto environment = LmdbEnvironment::Acquire({.directory = directory});
+  size_t id = 0;
+  EXPECT_TRUE((*environment)
+                  ->Read([&](MDB_txn* txn) {
+                    id = mdb_txn_id(txn);
+                    return 0;
+                  })
+                  .ok());
+  return id;
+}
+
+// Runs `body` while nothing that waits is written.
+void WhileNothingIsWritten(const std::filesystem::path& directory, absl::FunctionRef<void()> body) {
+  auto environment = LmdbEnvironment::Acquire({.directory = directory});
+  ASSERT_TRUE(environment.ok()) << environment.status();
+  const auto drop_nothing = [](const EntryName&) { return false; };
+  EXPECT_TRUE((*environment)
+                  ->group_commit()
+                  .Instead(drop_nothing,
+                           [&] {
+                             body();
+                             return absl::OkStatus();
+                           })
+                  .ok());
+}
+
+TEST(GroupedStore, ManyResultsShareACommit) {
+  const TemporaryDirectory directory;
+  const auto store = Open(directory.path(), Durability::kGrouped);
+  const size_t before = Commits(directory.path());
+  WhileNothingIsWritten(directory.path(), [&] {
+    for (int i = 0; i < 1000; ++i) {
+      ASSERT_TRUE(store->Put(std::to_string(i), {.value = "value"}).ok());
+      ASSERT_EQ(ValueOf(*store, std::to_string(i)), "value");
+    }
+  });
+  ASSERT_TRUE(SyncAllEnvironments().ok());
+  EXPECT_EQ(Commits(directory.path()) - before, 1u);
+  EXPECT_EQ(*store->Size(), 1000);
+}
+
+TEST(GroupedStore, OtherObjectsOfThisProcessFindWhatWaits) {
+  const TemporaryDirectory directory;
+  const auto store = Open(directory.path(), Durability::kGrouped);
+  const auto other = Open(directory.path(), Durability::kSynced);
+  ASSERT_TRUE(store->Put("a", {.value = "1"}).ok());
+  EXPECT_EQ(ValueOf(*other, "a"), "1");
+  ASSERT_TRUE(other->Put("a", {.value = "2"}).ok());
+  EXPECT_EQ(ValueOf(*store, "a"), "2");
+  ASSERT_TRUE(SyncAllEnvironments().ok());
+  EXPECT_EQ(ValueOf(*store, "a"), "2");
+}
+
+TEST(GroupedStore, WhatIsErasedOrClearedDoesNotComeBack) {
+  const TemporaryDirectory directory;
+  const auto store = Open(directory.path(), Durability::kGrouped);
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(store->Put("a", {.value = "1"}).ok());
+    ASSERT_TRUE(store->Put("b", {.value = "1"}).ok());
+    EXPECT_TRUE(*store->Erase("a"));
+    EXPECT_EQ(ValueOf(*store, "a"), std::nullopt);
+    ASSERT_TRUE(SyncAllEnvironments().ok());
+    EXPECT_EQ(ValueOf(*store, "a"), std::nullopt);
+    EXPECT_EQ(ValueOf(*store, "b"), "1");
+    ASSERT_TRUE(store->Put("c", {.value = "1"}).ok());
+    ASSERT_TRUE(store->Clear().ok());
+    EXPECT_EQ(*store->Size(), 0);
+  }
+}
+
+// Exits as a program does, with its exit handlers, or is killed where it stands.
+int PutAndEnd(const std::filesystem::path& directory, Durability durability,
+              std::chrono::nanoseconds compute_time, bool killed) {
+  return WaitForProcess(StartProcess([&]() -> int {
+    const auto store = Open(directory, durability);
+    if (!store->Put("a", {.value = "1", .compute_time = compute_time}).ok()) std::_Exit(1);
+    if (killed) std::raise(SIGKILL);
+    std::exit(0);
+  }));
+}
+
+TEST(Durability, WhatWaitsIsWrittenWhenTheProgramEnds) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(PutAndEnd(directory.path(), Durability::kGrouped, {}, false), 0);
+  EXPECT_EQ(ValueOf(*Open(directory.path(), Durability::kSynced), "a"), "1");
+}
+
+TEST(Durability, WhatTookLongSurvivesAKill) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(PutAndEnd(directory.path(), Durability::kByCost, std::chrono::milliseconds(10), true),
+            -SIGKILL);
+  EXPECT_EQ(ValueOf(*Open(directory.path(), Durability::kSynced), "a"), "1");
+}
+
+TEST(Durability, SyncedMeansEachResultSurvivesAKill) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(PutAndEnd(directory.path(), Durability::kSynced, {}, true), -SIGKILL);
+  EXPECT_EQ(ValueOf(*Open(directory.path(), Durability::kSynced), "a"), "1");
+}
+
+TEST(Durability, AfterSyncAllOtherProcessesFindEverything) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(RunProcesses(1,
+                         [&](int) {
+                           const auto store = Open(directory.path(), Durability::kGrouped);
+                           for (int i = 0; i < 100; ++i) {
+                             if (!store->Put(std::to_string(i), {.value = "1"}).ok()) return 1;
+                           }
+                           if (!SyncAllEnvironments().ok()) return 2;
+                           return 0;  // without exit handlers
+                         }),
+            0);
+  EXPECT_EQ(*Open(directory.path(), Durability::kSynced)->Size(), 100);
+}
+
+TEST(Durability, AForkedChildLeavesWhatWaitsToItsParent) {
+  const TemporaryDirectory directory;
+  const auto store = Open(directory.path(), Durability::kGrouped);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(store->Put("parent" + std::to_string(i), {.value = "1"}).ok());
+    EXPECT_EQ(WaitForProcess(StartProcess([&]() -> int {
+                if (!store->Put("child" + std::to_string(i), {.value = "1"}).ok()) std::_Exit(1);
+                std::exit(0);
+              })),
+              0);
+  }
+  EXPECT_EQ(*store->Size(), 40);
+}
+
+TEST(Durability, ResultsOfADeletedCacheAreToldToBeLost) {
+  const TemporaryDirectory directory;
+  std::atomic<int> lost = 0;
+  const auto store =
+      Open(directory.path() / "cache", Durability::kGrouped, [&](const absl::Status& status) {
+        EXPECT_TRUE(absl::IsAborted(status)) << status;
+        ++lost;
+      });
+  WhileNothingIsWritten(directory.path() / "cache", [&] {
+    EXPECT_TRUE(store->Put("a", {.value = "1"}).ok());
+    std::filesystem::remove_all(directory.path() / "cache");
+  });
+  EXPECT_FALSE(SyncAllEnvironments().ok());
+  EXPECT_EQ(lost, 1);
+  EXPECT_TRUE(store->Put("a", {.value = "2"}).ok());
+}
+
+}  // namespace
+}  // namespace permacache::storage
