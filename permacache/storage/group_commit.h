@@ -73,15 +73,13 @@ class GroupCommit {
   absl::Status Instead(absl::FunctionRef<bool(const EntryName&)> drop,
                        absl::FunctionRef<absl::Status()> body);
 
-  // Writes what waits, and ends the thread. Nothing may be added any more.
+  // Writes what waits and ends the thread. From now on nothing waits: Add writes at once.
   void Close();
-
-  // Nothing waits from now on: Add writes at once. For the end of the process.
-  void StopWaiting();
 
   bool empty() const { return entries_.load(std::memory_order_acquire) == 0; }
 
  private:
+  void StopWaiting();
   void StartWriter(std::unique_lock<std::mutex>& lock);
   void RunWriter();
   absl::Status Commit();

@@ -156,22 +156,8 @@ class LmdbRegistry {
     delete environment;
   }
 
-  // The environments must not go meanwhile, and nobody else may wait for the disk.
   absl::Status SyncAll() {
-    std::vector<LmdbEnvironment*> environments;
-    {
-      std::lock_guard lock(mutex_);
-      for (const auto& [place, environment] : environments_) {
-        ++environment->shares_;
-        environments.push_back(environment);
-      }
-    }
-    absl::Status status;
-    for (LmdbEnvironment* environment : environments) {
-      status.Update(environment->group_commit().Flush());
-      Release(environment);
-    }
-    return status;
+    return ForEach([](GroupCommit& group_commit) { return group_commit.Flush(); });
   }
 
   uint64_t fork_count() const { return fork_count_.load(std::memory_order_acquire); }
@@ -183,15 +169,30 @@ class LmdbRegistry {
     std::atexit([] { Get().SyncAtExit(); });
   }
 
-  // What is put from now on, by destructors of global variables, does not wait.
+  // What is put from now on, by destructors of global variables, is written at once.
   void SyncAtExit() {
+    ForEach([](GroupCommit& group_commit) {
+      group_commit.Close();
+      return absl::OkStatus();
+    }).IgnoreError();  // who waited has been told
+  }
+
+  // The environments must not go meanwhile, and nobody else may wait for the disk.
+  absl::Status ForEach(absl::FunctionRef<absl::Status(GroupCommit&)> sync) {
+    std::vector<LmdbEnvironment*> environments;
     {
       std::lock_guard lock(mutex_);
       for (const auto& [place, environment] : environments_) {
-        environment->group_commit().StopWaiting();
+        ++environment->shares_;
+        environments.push_back(environment);
       }
     }
-    SyncAll().IgnoreError();  // who waited has been told
+    absl::Status status;
+    for (LmdbEnvironment* environment : environments) {
+      status.Update(sync(environment->group_commit()));
+      Release(environment);
+    }
+    return status;
   }
 
   // The parent's environments are of no use to a child, which must not even close them.

@@ -144,8 +144,8 @@ TEST_F(GroupCommitTest, EachEntryThatIsLostIsToldAndTheNextFlushSaysIt) {
   EXPECT_EQ(Find("a"), std::nullopt);
 }
 
-TEST_F(GroupCommitTest, AfterStopWaitingEachEntryIsWrittenAtOnce) {
-  commit_.StopWaiting();
+TEST_F(GroupCommitTest, OnceClosedEachEntryIsWrittenAtOnce) {
+  commit_.Close();
   Add("a", "1");
   EXPECT_EQ(disk_.written().at(EntryName{0, "a"}), "1");
 }
@@ -300,6 +300,9 @@ TEST(Durability, AfterSyncAllOtherProcessesFindEverything) {
 }
 
 TEST(Durability, AForkedChildLeavesWhatWaitsToItsParent) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "a child that starts threads cannot be followed when its parent has some";
+#endif
   const TemporaryDirectory directory;
   const auto store = Open(directory.path(), Durability::kGrouped);
   for (int i = 0; i < 20; ++i) {
