@@ -309,7 +309,7 @@ TEST(Durability, AForkedChildLeavesWhatWaitsToItsParent) {
     ASSERT_TRUE(store->Put("parent" + std::to_string(i), {.value = "1"}).ok());
     EXPECT_EQ(WaitForProcess(StartProcess([&]() -> int {
                 if (!store->Put("child" + std::to_string(i), {.value = "1"}).ok()) std::_Exit(1);
-                std::exit(0);
+                return SyncAllEnvironments().ok() ? 0 : 2;
               })),
               0);
   }
