@@ -13,14 +13,32 @@ namespace {
 
 using SharedStore = std::shared_ptr<storage::Store>;
 
-memoize::FunctionCache::OpenStore OpenOnDisk(const std::filesystem::path& folder, uint32_t version,
-                                             Compression compression) {
+memoize::FunctionCache::OpenStore OpenOnDisk(const std::filesystem::path& folder,
+                                             const FunctionOptions& options) {
   const storage::LmdbStoreOptions lmdb{
       .environment = {.directory = folder},
-      .version = version,
-      .compression = compression,
+      .version = options.version,
+      .compression = options.compression,
   };
   return [lmdb]() -> absl::StatusOr<SharedStore> { return storage::LmdbStore::Open(lmdb); };
+}
+
+storage::FileFormat FormatOf(const FunctionOptions& options) {
+  if (options.compression == Compression::kZstd) return storage::FileFormat::kZstd;
+  return options.encoding == Encoding::kJson ? storage::FileFormat::kJson
+                                             : storage::FileFormat::kBinary;
+}
+
+memoize::FunctionCache::OpenStore OpenInFiles(const std::filesystem::path& folder,
+                                              const FunctionOptions& options) {
+  const storage::FileStoreOptions files{
+      .directory = folder,
+      .version = options.version,
+      .format = FormatOf(options),
+  };
+  return [files]() -> absl::StatusOr<SharedStore> {
+    return std::make_shared<storage::FileStore>(files);
+  };
 }
 
 }  // namespace
@@ -40,14 +58,22 @@ struct Cache::Shared {
     return [store]() -> absl::StatusOr<SharedStore> { return store; };
   }
 
+  memoize::FunctionCache::OpenStore Open(const std::filesystem::path& folder,
+                                         const FunctionOptions& function) {
+    switch (options.storage) {
+      case Storage::kMemory:
+        return OpenInMemory(function.name, function.version);
+      case Storage::kFiles:
+        return OpenInFiles(folder, function);
+      default:
+        return OpenOnDisk(folder, function);
+    }
+  }
+
   std::shared_ptr<memoize::FileContents> OpenFileContents() {
     const std::string name(memoize::kFileContentsName);
     return std::make_shared<memoize::FileContents>(std::make_unique<memoize::FunctionCache>(
-        name,
-        options.storage == Storage::kMemory
-            ? OpenInMemory(name, 0)
-            : OpenOnDisk(options.directory / name, 0, Compression::kNone),
-        options.on_failure));
+        name, Open(options.directory / name, {.name = name}), options.on_failure));
   }
 };
 
@@ -68,14 +94,13 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
   const CacheOptions& cache = shared_->options;
   // In memory the names are the same as on disk.
   const std::filesystem::path folder = memoize::FunctionDirectory(cache.directory, options.name);
-  memoize::FunctionCache::OpenStore open =
-      cache.storage == Storage::kMemory ? shared_->OpenInMemory(options.name, options.version)
-                                        : OpenOnDisk(folder, options.version, options.compression);
+  memoize::FunctionCache::OpenStore open = shared_->Open(folder, options);
   FailureHandler on_failure = options.on_failure ? options.on_failure : cache.on_failure;
   return {.cache = std::make_unique<memoize::FunctionCache>(std::move(options.name),
                                                             std::move(open), std::move(on_failure)),
           .files = shared_->files,
-          .key_format = options.key_format};
+          .key_format = options.key_format,
+          .encoding = options.encoding};
 }
 
 }  // namespace permacache

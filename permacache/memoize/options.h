@@ -8,15 +8,18 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "permacache/codec/encoding.h"
 #include "permacache/key/format.h"
 #include "permacache/storage/store.h"
 
 namespace permacache {
 
+using codec::Encoding;
 using storage::Compression;
 
 enum class Storage {
   kDisk,    // one LMDB environment per function
+  kFiles,   // one file per result: slower, but for version control, network shares and people
   kMemory,  // nothing outlives the Cache object and the functions made from it; not to be used in
             // a child that was forked while another thread used it
 };
@@ -54,7 +57,9 @@ struct FunctionOptions {
   // How keys are written. kPython is for who needs the keys of Python permacache.
   KeyFormat key_format = KeyFormat::kNative;
 
-  // Of results that are stored from now on; any can be read.
+  // How results are stored from now on; any can be read. With Storage::kFiles and without
+  // compression, JSON makes the whole file readable.
+  Encoding encoding = Encoding::kBinary;
   Compression compression = Compression::kNone;
 
   // Default: that of the cache.
