@@ -74,8 +74,7 @@ Kind JsonDecoder::BeginPart() {
     if (reader_.Next() == Kind::kEnd) {
       throw cereal::Exception("the value ends before its last field");
     }
-    if (node.is_object &&
-        reader_.TakeName() != (name.empty() ? std::to_string(node.parts) : name)) {
+    if (node.is_object && reader_.TakeName() != name && !name.empty()) {
       throw cereal::Exception("a field has another name");
     }
     ++node.parts;
@@ -89,8 +88,8 @@ void JsonDecoder::BeginNode(bool is_range) {
   if (kind != Kind::kArray && kind != Kind::kObject) {
     throw cereal::Exception("a value of several parts is a single one");
   }
-  reader_.Enter();
-  nodes_.push_back({.is_range = is_range, .is_object = kind == Kind::kObject});
+  const uint32_t size = reader_.Enter();
+  nodes_.push_back({.is_range = is_range, .is_object = kind == Kind::kObject, .size = size});
 }
 
 void JsonDecoder::EndNode() {
@@ -105,7 +104,7 @@ uint64_t JsonDecoder::TakeLength() {
   const Node& node = nodes_.back();
   if (node.is_range && node.parts == 0) {
     if (node.is_object) throw cereal::Exception("a container is not an array");
-    return reader_.CountRest();
+    return node.size;
   }
   const uint64_t length = internal::ParseInteger<uint64_t>(TakeScalar());
   if (length > limit_) throw cereal::Exception("a length reaches beyond the value");

@@ -75,7 +75,7 @@ class JsonDecoder : public TypedPointers<JsonDecoder>, public cereal::traits::Te
   JsonDecoder(json::Reader* reader, uint64_t limit)
       : TypedPointers(this), reader_(*reader), limit_(limit) {}
 
-  void SetName(std::string_view name) { name_ = name; }
+  void SetName(std::string_view name) { name_ = name; }  // that the next part must have
   void BeginNode(bool is_range);
   void EndNode();
 
@@ -91,6 +91,7 @@ class JsonDecoder : public TypedPointers<JsonDecoder>, public cereal::traits::Te
   struct Node {
     bool is_range;
     bool is_object;
+    uint32_t size;
     uint64_t parts = 0;
   };
 
@@ -332,9 +333,9 @@ void CEREAL_SAVE_FUNCTION_NAME(JsonEncoder& encoder, const cereal::NameValuePair
   encoder(member.value);
 }
 
+// The order counts, as in binary: functions that save and load may give other names.
 template <class T>
 void CEREAL_LOAD_FUNCTION_NAME(JsonDecoder& decoder, cereal::NameValuePair<T>& member) {
-  decoder.SetName(member.name);
   decoder(member.value);
 }
 

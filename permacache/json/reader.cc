@@ -1,5 +1,7 @@
 #include "permacache/json/reader.h"
 
+#include <algorithm>
+
 #include "permacache/json/text.h"
 
 namespace permacache::json {
@@ -73,6 +75,27 @@ size_t EndOfString(std::string_view text, size_t place) {
 
 }  // namespace
 
+Reader::Reader(std::string_view text) : text_(text) {
+  Advance();
+  std::vector<size_t> around;  // the arrays and objects around a place, by their index in sizes_
+  bool is_empty = false;       // the innermost one, as far as it was read
+  for (size_t place = place_; place < text.size();) {
+    const char c = text[place];
+    if (c == '[' || c == '{') {
+      around.push_back(sizes_.size());
+      sizes_.push_back(1);
+    } else if (c == ']' || c == '}') {
+      if (is_empty) sizes_[around.back()] = 0;
+      around.pop_back();
+    } else if (c == ',') {
+      ++sizes_[around.back()];
+    }
+    is_empty = c == '[' || c == '{';
+    place = c == '"' ? EndOfString(text, place) : place + 1;
+    place = std::min(text.find_first_not_of(" \t\r\n", place), text.size());
+  }
+}
+
 // Over all that only separates. In a valid text nothing of it means anything to who reads by kind.
 void Reader::Advance() {
   const size_t next = text_.find_first_not_of(" \t\r\n,:", place_);
@@ -140,7 +163,7 @@ std::string_view Reader::TakeValue() {
   size_t depth = 0;
   do {
     const char c = text_[place_];
-    if (c == '[' || c == '{') ++depth;
+    if (c == '[' || c == '{') ++depth, ++begun_;
     if (c == ']' || c == '}') --depth;
     place_ = c == '"' ? EndOfString(text_, place_) : place_ + 1;
   } while (depth > 0);
@@ -149,18 +172,15 @@ std::string_view Reader::TakeValue() {
   return value;
 }
 
-void Reader::Enter() {
+uint32_t Reader::Enter() {
   ++place_;
   Advance();
+  return sizes_[begun_++];
 }
 
-void Reader::Leave() { Enter(); }
-
-uint64_t Reader::CountRest() const {
-  Reader ahead(*this);
-  uint64_t count = 0;
-  for (; ahead.Next() != Kind::kEnd; ++count) ahead.TakeValue();
-  return count;
+void Reader::Leave() {
+  ++place_;
+  Advance();
 }
 
 }  // namespace permacache::json

@@ -8,7 +8,7 @@
 namespace permacache::storage {
 
 // What people can read of a key that is short, and the digest of any: the key {"x": 2, "y": 0.5}
-// has the name "x=2,y=0.5-76a7f3e1....pmc". FORMAT.md says how it is made. No two keys have one
+// has the name "x=2,y=0.5-e2e75a6c....pmc". FORMAT.md says how it is made. No two keys have one
 // name but by a collision of 128 bits, not even where case does not count; every file system that
 // is in use takes it. Pure functions, safe from any thread.
 std::string EntryName(std::string_view key);
