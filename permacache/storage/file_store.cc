@@ -23,14 +23,14 @@
 namespace permacache::storage {
 namespace {
 
-// Whoever made a file larger than this, it was not a store.
+// Larger than this is no file that a store made.
 constexpr size_t kLargestFile = (size_t{1} << 31) - (size_t{1} << 20);
 
-// Longer than any process sleeps between two writes to one file, it is hoped; if it does sleep
-// longer, its Put fails and nothing else does.
+// Longer than processes sleep between two writes to one file. One that does sleep longer finds its
+// file gone, and writes another.
 constexpr int64_t kSecondsUntilLeftOver = 3600;
 
-// Someone may delete the folder while a file is written in it.
+// Someone may delete the folder, or sweep the file, while it is written.
 constexpr int kAttempts = 3;
 
 constexpr size_t kEnoughToRecognize = 16;  // bytes
@@ -203,10 +203,15 @@ absl::StatusOr<bool> FileStore::Get(std::string_view key,
 }
 
 absl::Status FileStore::Put(std::string_view key, const Record& record) {
-  const std::string bytes = Seal(key, record, format_);
-  if (bytes.size() > kLargestFile) {
+  size_t size = key.size() + record.value.size();
+  std::string bytes;
+  if (size <= kLargestFile) {
+    bytes = Seal(key, record, format_);
+    size = bytes.size();
+  }
+  if (size > kLargestFile) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(folder_.string(), ": a record of ", bytes.size(),
+        absl::StrCat(folder_.string(), ": a record of ", size,
                      " bytes is too large for this store, which takes up to ", kLargestFile));
   }
   absl::Status written;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "permacache/json/json.h"
@@ -21,7 +22,8 @@ constexpr std::string_view kChecksumBegin = ",\n  \"checksum\": \"";
 constexpr std::string_view kEnd = "\"\n}\n";
 constexpr size_t kChecksumSize = 16;  // hexadecimal digits
 constexpr size_t kTailSize = kChecksumBegin.size() + kChecksumSize + kEnd.size();
-constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
+constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
+constexpr int64_t kSecondsPerDay = 86400;
 
 std::string Tail(std::string_view body) {
   char checksum[kChecksumSize + 1];
@@ -30,17 +32,26 @@ std::string Tail(std::string_view body) {
   return std::string(kChecksumBegin) + checksum + std::string(kEnd);
 }
 
+// The quotient, rounded down, and the rest, which is not negative.
+std::pair<int64_t, int64_t> DivideDown(int64_t number, int64_t by) {
+  const int64_t rest = (number % by + by) % by;
+  return {number / by - (number % by < 0 ? 1 : 0), rest};
+}
+
 // 2023-11-14T22:13:20.123456789Z
 std::string TimeText(TimePoint time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
+  // chrono's own rounding overflows on the earliest times that there are.
+  const auto [seconds, fraction] =
+      DivideDown(time.time_since_epoch().count(), kNanosecondsPerSecond);
+  const auto [day, second] = DivideDown(seconds, kSecondsPerDay);
+  const std::chrono::year_month_day date{
+      std::chrono::sys_days(std::chrono::days(static_cast<int>(day)))};
   char text[80];
-  std::snprintf(
-      text, sizeof(text), "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  std::snprintf(text, sizeof(text), "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(second / 3600),
+                static_cast<int>(second / 60 % 60), static_cast<int>(second % 60),
+                static_cast<int>(fraction));
   return text;
 }
 
@@ -57,7 +68,7 @@ std::optional<TimePoint> ParseTime(const std::string& text) {
   constexpr int kFirstYear = 1677;
   constexpr int kLastYear = 2262;
   if (!date.ok() || year < kFirstYear || kLastYear < year) return std::nullopt;
-  const int64_t seconds = sys_days(date).time_since_epoch().count() * int64_t{86400} + hour * 3600 +
+  const int64_t seconds = sys_days(date).time_since_epoch().count() * kSecondsPerDay + hour * 3600 +
                           minute * 60 + second;
   // Unsigned, as the product may overflow on the way to the earliest times that there are.
   const uint64_t count = static_cast<uint64_t>(seconds) * kNanosecondsPerSecond + fraction;
@@ -72,7 +83,7 @@ std::string SecondsText(std::chrono::nanoseconds time) {
   const uint64_t size = count < 0 ? -static_cast<uint64_t>(count) : static_cast<uint64_t>(count);
   char text[40];
   std::snprintf(text, sizeof(text), "%s%" PRIu64 ".%09" PRIu64, count < 0 ? "-" : "",
-                size / kNanosecondsPerSecond, size % kNanosecondsPerSecond);
+                size / uint64_t{kNanosecondsPerSecond}, size % uint64_t{kNanosecondsPerSecond});
   return text;
 }
 

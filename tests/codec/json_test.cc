@@ -3,7 +3,8 @@
 #include <array>
 #include <bit>
 #include <bitset>
-#include <cmath>
+#include <chrono>
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
@@ -15,7 +16,7 @@
 #include <random>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -65,6 +66,53 @@ TEST(Json, IsThatOfTheGoldenFile) {
   std::ifstream file("tests/codec/json.golden");
   const std::string golden{std::istreambuf_iterator<char>(file), {}};
   EXPECT_EQ(Encode(FullValue(), Encoding::kJson) + "\n", golden);
+}
+
+// The JSON of the value alone, without line ends and indentation.
+template <class T>
+std::string ValueOnOneLine(const T& value) {
+  const std::string text = Encode(value, Encoding::kJson);
+  std::string line;
+  for (size_t i = internal::JsonHead<T>().size(); i < text.size() - internal::kJsonEnd.size();
+       ++i) {
+    if (text[i] == '\n') {
+      i = text.find_first_not_of(' ', i + 1) - 1;
+    } else {
+      line += text[i];
+    }
+  }
+  return line;
+}
+
+// The table of FORMAT.md.
+TEST(Json, OfEachKindIsThatOfTheTable) {
+  EXPECT_EQ(ValueOnOneLine(true), "true");
+  EXPECT_EQ(ValueOnOneLine('\xff'), "255");
+  EXPECT_EQ(ValueOnOneLine(Color::kGreen), "7");
+  EXPECT_EQ(ValueOnOneLine(-0.1), "-0.1");
+  EXPECT_EQ(ValueOnOneLine(0.5L), "0.5");
+  EXPECT_EQ(ValueOnOneLine(std::bit_cast<float>(0xffc00000u)), "\"nan:ffc00000\"");
+  EXPECT_EQ(ValueOnOneLine(std::string("a\n")), "\"a\\n\"");
+  EXPECT_EQ(ValueOnOneLine(std::string("\xff")), "{\"base64\": \"/w==\"}");
+  EXPECT_EQ(ValueOnOneLine(std::u16string(u"ab")), "[97, 98]");
+  EXPECT_EQ(ValueOnOneLine(std::vector{true, false}), "[true, false]");
+  EXPECT_EQ(ValueOnOneLine(std::array{1, 2}), "[1, 2]");
+  EXPECT_EQ(ValueOnOneLine(std::map<int, bool>{{1, true}}), R"([{"key": 1,"value": true}])");
+  EXPECT_EQ(ValueOnOneLine(std::pair(1, 2)), R"({"first": 1,"second": 2})");
+  EXPECT_EQ(ValueOnOneLine(std::tuple(1, 2)), R"({"tuple_element0": 1,"tuple_element1": 2})");
+  EXPECT_EQ(ValueOnOneLine(Empty{}), "{}");
+  EXPECT_EQ(ValueOnOneLine(std::optional<int>()), R"({"nullopt": true})");
+  EXPECT_EQ(ValueOnOneLine(std::optional(3)), R"({"nullopt": false,"data": 3})");
+  EXPECT_EQ(ValueOnOneLine(std::variant<std::monostate>()), R"({"index": 0,"data": {}})");
+  EXPECT_EQ(ValueOnOneLine(std::make_unique<int>(5)), R"({"ptr_wrapper": {"valid": 1,"data": 5}})");
+  EXPECT_EQ(ValueOnOneLine(std::unique_ptr<int>()), R"({"ptr_wrapper": {"valid": 0}})");
+  EXPECT_EQ(ValueOnOneLine(std::make_shared<int>(5)),
+            R"({"ptr_wrapper": {"id": 2147483649,"data": 5}})");
+  EXPECT_EQ(ValueOnOneLine(std::complex(1.5, 2.0)), R"({"real": 1.5,"imag": 2})");
+  EXPECT_EQ(ValueOnOneLine(std::chrono::seconds(3)), R"({"count": 3})");
+  EXPECT_EQ(ValueOnOneLine(std::chrono::system_clock::time_point()),
+            R"({"time_since_epoch": {"count": 0}})");
+  EXPECT_EQ(ValueOnOneLine(std::bitset<3>(1)), "\"001\"");
 }
 
 TEST(Json, KeepsEveryBitOfNumbers) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -251,6 +252,20 @@ TEST_F(FileStoreTest, LeavesFilesOfOthersAlone) {
   ASSERT_TRUE(store.Clear().ok());
   EXPECT_THAT(NamesIn(folder()),
               ::testing::UnorderedElementsAre("README.md", ".gitattributes", "notes.pmc"));
+}
+
+TEST_F(FileStoreTest, ARecordThatIsTooLargeIsRefused) {
+  const size_t size = size_t{1} << 31;
+  void* zeros = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(zeros, MAP_FAILED);
+  for (const FileFormat format : kFormats) {
+    FileStore store = Open(format);
+    const absl::Status status =
+        store.Put("key", {.value = {static_cast<const char*>(zeros), size}});
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    EXPECT_EQ(store.Size().value(), 0);
+  }
+  munmap(zeros, size);
 }
 
 // Makes a file as a writer would have left it this many seconds ago.
