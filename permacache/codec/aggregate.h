@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "permacache/codec/archive.h"
+#include "permacache/codec/json_archive.h"
 #include "permacache/reflection/reflection.h"
 
 namespace permacache::codec {
@@ -32,6 +33,22 @@ template <PlainAggregate T>
 void CEREAL_SAVE_FUNCTION_NAME(Encoder& encoder, const T& value) {
   reflection::ForEachField(value, [&](std::string_view, const auto& field) { encoder(field); });
   if constexpr (reflection::kFieldCount<T> == 0) encoder.PutNumber<uint8_t>(0);
+}
+
+template <PlainAggregate T>
+void CEREAL_SAVE_FUNCTION_NAME(JsonEncoder& encoder, const T& value) {
+  reflection::ForEachField(value, [&](std::string_view name, const auto& field) {
+    encoder.SetName(name);
+    encoder(field);
+  });
+}
+
+template <PlainAggregate T>
+void CEREAL_LOAD_FUNCTION_NAME(JsonDecoder& decoder, T& value) {
+  reflection::ForEachField(value, [&](std::string_view name, auto& field) {
+    decoder.SetName(name);
+    decoder(field);
+  });
 }
 
 template <PlainAggregate T>

@@ -48,6 +48,10 @@ inline void CopyLittleEndian(char* to, const char* from, size_t size, size_t wid
   for (size_t i = 0; i < size; i += width) std::reverse_copy(from + i, from + i + width, to + i);
 }
 
+// The archives here and in json_archive.h.
+template <class Archive>
+concept OwnEncoder = std::derived_from<Archive, cereal::OutputArchive<Archive>>;
+
 class Encoder : public cereal::OutputArchive<Encoder> {
  public:
   // Appends to `*bytes`, which must outlive the encoder.
@@ -69,11 +73,45 @@ class Encoder : public cereal::OutputArchive<Encoder> {
   std::string* bytes_;
 };
 
+// cereal lets any shared pointer name any earlier one by number and casts what it finds. This hides
+// its functions and checks that it is of the type that was last said to be expected.
+template <class Archive>
+class TypedPointers : public cereal::InputArchive<Archive> {
+ public:
+  void ExpectShared(const void* type) { expected_type_ = type; }
+
+  void registerSharedPointer(uint32_t id, const std::shared_ptr<void>& pointer) {
+    type_of_shared_[id & ~cereal::detail::msb_32bit] = expected_type_;
+    Base::registerSharedPointer(id, pointer);
+  }
+
+  std::shared_ptr<void> getSharedPointer(uint32_t id) {
+    if (const auto type = type_of_shared_.find(id);
+        type != type_of_shared_.end() && type->second != expected_type_) {
+      throw cereal::Exception("a shared pointer refers to one of another type");
+    }
+    return Base::getSharedPointer(id);
+  }
+
+ protected:
+  explicit TypedPointers(Archive* archive) : Base(archive) {}
+
+ private:
+  using Base = cereal::InputArchive<Archive>;
+
+  const void* expected_type_ = nullptr;
+  std::unordered_map<uint32_t, const void*> type_of_shared_;
+};
+
+// The archives here and in json_archive.h.
+template <class Archive>
+concept OwnDecoder = std::derived_from<Archive, TypedPointers<Archive>>;
+
 // Throws cereal::Exception when the bytes cannot be what was asked for.
-class Decoder : public cereal::InputArchive<Decoder> {
+class Decoder : public TypedPointers<Decoder> {
  public:
   // The bytes must outlive the decoder.
-  explicit Decoder(std::string_view bytes) : InputArchive(this), rest_(bytes) {}
+  explicit Decoder(std::string_view bytes) : TypedPointers(this), rest_(bytes) {}
 
   template <PortableNumber T>
   T TakeNumber() {
@@ -98,27 +136,8 @@ class Decoder : public cereal::InputArchive<Decoder> {
 
   bool AtEnd() const { return rest_.empty(); }
 
-  // cereal lets any shared pointer name any earlier one by number and casts what it finds. These
-  // hide its functions and check that it is of the type that was last said to be expected.
-  void ExpectShared(const void* type) { expected_type_ = type; }
-
-  void registerSharedPointer(uint32_t id, const std::shared_ptr<void>& pointer) {
-    type_of_shared_[id & ~cereal::detail::msb_32bit] = expected_type_;
-    InputArchive::registerSharedPointer(id, pointer);
-  }
-
-  std::shared_ptr<void> getSharedPointer(uint32_t id) {
-    if (const auto type = type_of_shared_.find(id);
-        type != type_of_shared_.end() && type->second != expected_type_) {
-      throw cereal::Exception("a shared pointer refers to one of another type");
-    }
-    return InputArchive::getSharedPointer(id);
-  }
-
  private:
   std::string_view rest_;
-  const void* expected_type_ = nullptr;
-  std::unordered_map<uint32_t, const void*> type_of_shared_;
 };
 
 }  // namespace permacache::codec
@@ -151,6 +170,17 @@ void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, T& value) {
   value = byte == 1;
 }
 
+// Whether all of `text` is a number, as std::to_chars writes it.
+template <std::floating_point T>
+bool ParseDecimal(std::string_view text, T& number) {
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  if (error != std::errc::result_out_of_range) return error == std::errc() && end == last;
+  std::istringstream stream{std::string(text)};  // as libstdc++ says of subnormal numbers, too
+  stream.imbue(std::locale::classic());
+  return stream >> number && stream.peek() == std::istringstream::traits_type::eof();
+}
+
 // long double has another width on each machine, but the same decimal text.
 template <std::same_as<long double> T>
 void CEREAL_SAVE_FUNCTION_NAME(Encoder& encoder, const T& number) {
@@ -165,14 +195,7 @@ void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, T& number) {
   char text[std::numeric_limits<uint8_t>::max()];
   const uint8_t length = decoder.TakeNumber<uint8_t>();
   decoder.TakeNumbers(text, length, 1);
-  const auto [end, error] = std::from_chars(text, text + length, number);
-  bool complete = error == std::errc() && end == text + length;
-  if (error == std::errc::result_out_of_range) {  // as libstdc++ says of subnormal numbers, too
-    std::istringstream stream(std::string(text, length));
-    stream.imbue(std::locale::classic());
-    complete = stream >> number && stream.peek() == std::istringstream::traits_type::eof();
-  }
-  if (!complete) throw cereal::Exception("a number is not one");
+  if (!ParseDecimal({text, length}, number)) throw cereal::Exception("a number is not one");
 }
 
 // What cereal hands over in bulk: a vector or array of numbers, the characters of a string.
@@ -202,27 +225,27 @@ void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, cereal::SizeTag<T>& length) {
 }
 
 // cereal would copy sizeof(array) bytes, which is not 0, from nowhere.
-template <class T>
-void CEREAL_SAVE_FUNCTION_NAME(Encoder&, const std::array<T, 0>&) {}
+template <OwnEncoder Archive, class T>
+void CEREAL_SAVE_FUNCTION_NAME(Archive&, const std::array<T, 0>&) {}
 
-template <class T>
-void CEREAL_LOAD_FUNCTION_NAME(Decoder&, std::array<T, 0>&) {}
+template <OwnDecoder Archive, class T>
+void CEREAL_LOAD_FUNCTION_NAME(Archive&, std::array<T, 0>&) {}
 
 // cereal inserts each element before the last one, which turns the order of equal ones around.
 
-template <class Key, class Value, class Less, class Allocator>
-void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, std::multimap<Key, Value, Less, Allocator>& map) {
+template <OwnDecoder Archive, class Key, class Value, class Less, class Allocator>
+void CEREAL_LOAD_FUNCTION_NAME(Archive& decoder, std::multimap<Key, Value, Less, Allocator>& map) {
   map.clear();
   for (uint64_t rest = decoder.TakeLength(); rest > 0; --rest) {
     Key key;
     Value value;
-    decoder(key, value);
+    decoder(cereal::make_map_item(key, value));
     map.emplace_hint(map.end(), std::move(key), std::move(value));
   }
 }
 
-template <class Key, class Less, class Allocator>
-void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, std::multiset<Key, Less, Allocator>& set) {
+template <OwnDecoder Archive, class Key, class Less, class Allocator>
+void CEREAL_LOAD_FUNCTION_NAME(Archive& decoder, std::multiset<Key, Less, Allocator>& set) {
   set.clear();
   for (uint64_t rest = decoder.TakeLength(); rest > 0; --rest) {
     Key key;

@@ -1,6 +1,6 @@
-// Results as bytes, and back.
+// Results as bytes, and back: binary, or JSON for people and version control.
 //
-// The bytes mean the same on every machine; FORMAT.md beside this file specifies them. Results may
+// Both mean the same on every machine; FORMAT.md beside this file specifies them. Results may
 // be made of booleans, numbers, enums, strings, the standard's containers, optional, variant,
 // pairs, tuples, smart pointers, chrono, complex, aggregates of these without a line of user code,
 // and of every type with cereal's serialize or save and load functions. Vectors and arrays of
@@ -38,13 +38,71 @@
 #include "absl/status/statusor.h"
 #include "permacache/codec/aggregate.h"
 #include "permacache/codec/archive.h"
+#include "permacache/codec/encoding.h"
+#include "permacache/codec/json_archive.h"
 #include "permacache/codec/shape.h"
+#include "permacache/json/json.h"
 
 namespace permacache::codec {
 
-// Throws what copying parts of `value` throws, std::bad_alloc at most.
+namespace internal {
+
+inline constexpr std::string_view kJsonBegin = "{\n  \"type\": ";
+inline constexpr std::string_view kJsonEnd = "\n}";
+
+// What JSON of a T has before the value itself.
 template <class T>
-std::string Encode(const T& value) {
+const std::string& JsonHead() {
+  static const std::string head = [] {
+    std::string text(kJsonBegin);
+    json::AppendString(text, Shape<T>());
+    return text + ",\n  \"value\": ";
+  }();
+  return head;
+}
+
+template <class T>
+std::string EncodeJson(const T& value) {
+  std::string text;
+  json::Writer writer(&text);
+  writer.BeginObject();
+  writer.Name("type");
+  writer.String(Shape<T>());
+  writer.Name("value");
+  JsonEncoder encoder(&writer);
+  encoder(value);
+  writer.End();
+  return text;
+}
+
+template <class T>
+T DecodeBinary(std::string_view bytes) {
+  Decoder decoder(bytes);
+  T value{};
+  decoder(value);
+  if (!decoder.AtEnd()) throw cereal::Exception("the value goes on after its last field");
+  return value;
+}
+
+template <class T>
+T DecodeJson(std::string_view text) {
+  if (!text.ends_with(kJsonEnd)) throw cereal::Exception("the JSON ends too early");
+  text.remove_suffix(kJsonEnd.size());
+  if (!json::IsValid(text)) throw cereal::Exception("it is not JSON");
+  json::Reader reader(text);
+  JsonDecoder decoder(&reader, text.size());
+  T value{};
+  decoder(value);
+  return value;
+}
+
+}  // namespace internal
+
+// Throws what copying parts of `value` throws, std::bad_alloc at most. As JSON also
+// cereal::Exception, for a value that is nested too deep.
+template <class T>
+std::string Encode(const T& value, Encoding encoding = Encoding::kBinary) {
+  if (encoding == Encoding::kJson) return internal::EncodeJson(value);
   std::string bytes;
   Encoder encoder(&bytes);
   encoder.PutNumber(Fingerprint<T>());
@@ -52,13 +110,20 @@ std::string Encode(const T& value) {
   return bytes;
 }
 
-// Whether `bytes` begin like a value of exactly the type T.
+// The first 8 bytes of JSON would be a fingerprint for one type in 2^64.
+inline Encoding EncodingOf(std::string_view bytes) {
+  return bytes.starts_with(internal::kJsonBegin) ? Encoding::kJson : Encoding::kBinary;
+}
+
+// Whether `bytes` begin like a value of exactly the type T, in either encoding.
 template <class T>
 bool HasShapeOf(std::string_view bytes) {
+  if (EncodingOf(bytes) == Encoding::kJson) return bytes.starts_with(internal::JsonHead<T>());
   if (bytes.size() < sizeof(uint64_t)) return false;
   return Decoder(bytes).TakeNumber<uint64_t>() == Fingerprint<T>();
 }
 
+// The value of either encoding.
 // kFailedPrecondition: a value of another type, or of T as it was before a change.
 // kDataLoss: a T, but with too few, too many or impossible bytes.
 template <class T>
@@ -70,11 +135,9 @@ absl::StatusOr<T> Decode(std::string_view bytes) {
     return absl::FailedPreconditionError("the stored value is of another type: not " + Shape<T>());
   }
   try {
-    Decoder decoder(bytes.substr(sizeof(uint64_t)));
-    T value{};
-    decoder(value);
-    if (!decoder.AtEnd()) return absl::DataLossError("the value goes on after its last field");
-    return value;
+    return EncodingOf(bytes) == Encoding::kJson
+               ? internal::DecodeJson<T>(bytes.substr(internal::JsonHead<T>().size()))
+               : internal::DecodeBinary<T>(bytes.substr(sizeof(uint64_t)));
   } catch (const std::exception& error) {
     return absl::DataLossError(std::string("the stored value cannot be decoded: ") + error.what());
   }

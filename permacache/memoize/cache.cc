@@ -29,6 +29,24 @@ memoize::FunctionCache::OpenStore OpenOnDisk(const std::filesystem::path& folder
   return [lmdb]() -> absl::StatusOr<SharedStore> { return storage::LmdbStore::Open(lmdb); };
 }
 
+storage::FileFormat FormatOf(const FunctionOptions& options) {
+  if (options.compression == Compression::kZstd) return storage::FileFormat::kZstd;
+  return options.encoding == Encoding::kJson ? storage::FileFormat::kJson
+                                             : storage::FileFormat::kBinary;
+}
+
+memoize::FunctionCache::OpenStore OpenInFiles(const std::filesystem::path& folder,
+                                              const FunctionOptions& options) {
+  const storage::FileStoreOptions files{
+      .directory = folder,
+      .version = options.version,
+      .format = FormatOf(options),
+  };
+  return [files]() -> absl::StatusOr<SharedStore> {
+    return std::make_shared<storage::FileStore>(files);
+  };
+}
+
 }  // namespace
 
 struct Cache::Shared {
@@ -46,14 +64,24 @@ struct Cache::Shared {
     return [store]() -> absl::StatusOr<SharedStore> { return store; };
   }
 
+  memoize::FunctionCache::OpenStore Open(const std::filesystem::path& folder,
+                                         const FunctionOptions& function,
+                                         const Reporter& failures) {
+    switch (options.storage) {
+      case Storage::kMemory:
+        return OpenInMemory(function.name, function.version);
+      case Storage::kFiles:
+        return OpenInFiles(folder, function);
+      default:
+        return OpenOnDisk(folder, function, failures);
+    }
+  }
+
   std::shared_ptr<memoize::FileContents> OpenFileContents() {
     const std::string name(memoize::kFileContentsName);
     const Reporter failures = std::make_shared<memoize::FailureReporter>(name, options.on_failure);
     return std::make_shared<memoize::FileContents>(std::make_unique<memoize::FunctionCache>(
-        name,
-        options.storage == Storage::kMemory ? OpenInMemory(name, 0)
-                                            : OpenOnDisk(options.directory / name, {}, failures),
-        failures));
+        name, Open(options.directory / name, {.name = name}, failures), failures));
   }
 };
 
@@ -75,15 +103,15 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
   memoize::CheckFunctionName(options.name);
   const Reporter failures = std::make_shared<memoize::FailureReporter>(
       options.name, options.on_failure ? options.on_failure : cache.on_failure);
-  memoize::FunctionCache::OpenStore open =
-      cache.storage == Storage::kMemory
-          ? shared_->OpenInMemory(options.name, options.version)
-          : OpenOnDisk(memoize::FunctionDirectory(cache.directory, options.name), options,
-                       failures);
+  const std::filesystem::path folder =
+      cache.storage == Storage::kMemory ? std::filesystem::path()
+                                        : memoize::FunctionDirectory(cache.directory, options.name);
+  memoize::FunctionCache::OpenStore open = shared_->Open(folder, options, failures);
   return {.cache = std::make_unique<memoize::FunctionCache>(std::move(options.name),
                                                             std::move(open), failures),
           .files = shared_->files,
-          .key_format = options.key_format};
+          .key_format = options.key_format,
+          .encoding = options.encoding};
 }
 
 void SyncAll() {

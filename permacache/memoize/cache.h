@@ -18,6 +18,7 @@ struct OpenedFunction {
   std::unique_ptr<FunctionCache> cache;
   std::shared_ptr<FileContents> files;  // of the whole cache
   KeyFormat key_format;
+  Encoding encoding;
 };
 
 }  // namespace memoize

@@ -195,7 +195,10 @@ class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Paramete
     ResultType result = std::invoke(
         shared_->callable, Argument<Declared>(std::forward<Passed<Declared>>(arguments))...);
     const auto compute_time = std::chrono::steady_clock::now() - begin;
-    if (MayStore(key)) cache().Put(key.text, compute_time, [&] { return codec::Encode(result); });
+    if (MayStore(key)) {
+      cache().Put(key.text, compute_time,
+                  [&] { return codec::Encode(result, shared_->opened.encoding); });
+    }
     return result;
   }
 

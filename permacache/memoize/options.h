@@ -8,16 +8,19 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "permacache/codec/encoding.h"
 #include "permacache/key/format.h"
 #include "permacache/storage/store.h"
 
 namespace permacache {
 
+using codec::Encoding;
 using storage::Compression;
 using storage::Durability;
 
 enum class Storage {
   kDisk,    // one LMDB environment per function
+  kFiles,   // one file per result: slower, but for version control, network shares and people
   kMemory,  // nothing outlives the Cache object and the functions made from it; not to be used in
             // a child that was forked while another thread used it
 };
@@ -60,7 +63,9 @@ struct FunctionOptions {
   // sync. At the normal end of the process everything is written; see SyncAll().
   Durability durability = Durability::kByCost;
 
-  // Of results that are stored from now on; any can be read.
+  // How results are stored from now on; any can be read. With Storage::kFiles and without
+  // compression, JSON makes the whole file readable.
+  Encoding encoding = Encoding::kBinary;
   Compression compression = Compression::kNone;
 
   // Default: that of the cache.

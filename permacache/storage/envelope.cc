@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "xxhash.h"
@@ -14,7 +15,7 @@ namespace permacache::storage {
 namespace {
 
 // The fields of the header, by their offsets; FORMAT.md describes them.
-constexpr char kMagic[] = {'P', 'm', 'C', 'r'};
+constexpr std::string_view kMagic = "PmCr";
 constexpr size_t kVersionOffset = 4;
 constexpr size_t kCompressionOffset = 5;
 constexpr size_t kCreatedOffset = 8;
@@ -85,7 +86,7 @@ absl::Status CheckHeader(std::string_view bytes) {
   if (bytes.size() < kHeaderSize + kChecksumSize) {
     return absl::DataLossError("a record is shorter than its header");
   }
-  if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
+  if (!IsEnvelope(bytes)) {
     return absl::DataLossError("a record has a wrong magic number");
   }
   const auto version = static_cast<uint8_t>(bytes[kVersionOffset]);
@@ -108,6 +109,8 @@ absl::Status CheckHeader(std::string_view bytes) {
 
 }  // namespace
 
+bool IsEnvelope(std::string_view bytes) { return bytes.starts_with(kMagic); }
+
 std::string SealEnvelope(std::string_view key, const Record& record, Compression compression) {
   std::string compressed;
   if (compression == Compression::kZstd) compressed = Compress(record.value);
@@ -116,7 +119,7 @@ std::string SealEnvelope(std::string_view key, const Record& record, Compression
 
   std::string bytes(kHeaderSize, '\0');
   bytes.reserve(kHeaderSize + key.size() + stored.size() + kChecksumSize);
-  std::memcpy(bytes.data(), kMagic, sizeof(kMagic));
+  kMagic.copy(bytes.data(), kMagic.size());
   bytes[kVersionOffset] = kVersion;
   bytes[kCompressionOffset] = static_cast<char>(used);
   Save(bytes, kCreatedOffset, record.created.time_since_epoch().count());

@@ -16,6 +16,9 @@
 
 namespace permacache::storage {
 
+// Whether `bytes` begin like an envelope.
+bool IsEnvelope(std::string_view bytes);
+
 std::string SealEnvelope(std::string_view key, const Record& record, Compression compression);
 
 // Calls visit(record) if the envelope is that of `key`, and returns whether it is.

@@ -75,7 +75,7 @@ absl::Status CheckFileSystem(const LmdbOptions& options) {
   return absl::FailedPreconditionError(absl::StrCat(
       options.directory.string(), " lies on a network file system (", std::string(*network),
       "), where this store would lose results. Choose a directory on a local disk, with "
-      "$PERMACACHE_DIR or CacheOptions::directory"));
+      "$PERMACACHE_DIR or CacheOptions::directory, or CacheOptions::storage = Storage::kFiles"));
 }
 
 absl::Status CheckMetaPagesPatiently(const std::filesystem::path& file) {

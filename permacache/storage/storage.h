@@ -3,6 +3,7 @@
 #define PERMACACHE_STORAGE_STORAGE_H_
 
 // IWYU pragma: begin_exports
+#include "permacache/storage/file_store.h"
 #include "permacache/storage/lmdb_store.h"
 #include "permacache/storage/memory_store.h"
 #include "permacache/storage/store.h"

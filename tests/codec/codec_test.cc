@@ -41,18 +41,25 @@ using types::WithSerialize;
 
 template <class T>
 void ExpectRoundTrip(const T& value) {
-  const std::string bytes = Encode(value);
-  EXPECT_TRUE(HasShapeOf<T>(bytes));
-  const absl::StatusOr<T> decoded = Decode<T>(bytes);
-  ASSERT_TRUE(decoded.ok()) << decoded.status();
-  EXPECT_TRUE(*decoded == value) << Shape<T>();
+  for (const Encoding encoding : {Encoding::kBinary, Encoding::kJson}) {
+    const std::string bytes = Encode(value, encoding);
+    EXPECT_EQ(EncodingOf(bytes), encoding);
+    EXPECT_EQ(json::IsValid(bytes), encoding == Encoding::kJson);
+    EXPECT_TRUE(HasShapeOf<T>(bytes));
+    const absl::StatusOr<T> decoded = Decode<T>(bytes);
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_TRUE(*decoded == value) << Shape<T>();
+  }
 }
 
+// Through both encodings.
 template <class T>
 T AfterRoundTrip(const T& value) {
-  absl::StatusOr<T> decoded = Decode<T>(Encode(value));
-  EXPECT_TRUE(decoded.ok()) << decoded.status();
-  return *std::move(decoded);
+  absl::StatusOr<T> first = Decode<T>(Encode(value));
+  EXPECT_TRUE(first.ok()) << first.status();
+  absl::StatusOr<T> second = Decode<T>(Encode(*first, Encoding::kJson));
+  EXPECT_TRUE(second.ok()) << second.status();
+  return *std::move(second);
 }
 
 TEST(RoundTrip, Numbers) {
