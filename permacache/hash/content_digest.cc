@@ -22,8 +22,20 @@ ContentDigest ContentHasher::Digest() const {
   return digest;
 }
 
+namespace {
+
+constexpr size_t kPage = 4096;
+
+// Where a large array begins at a page, one thread gains 6 to 13 % by the tree's prefetching. Where
+// it does not, as the memory of a std::vector, the CPU does as well by itself.
+bool GainsFromTree(std::span<const std::byte> bytes) {
+  return HashThreads() > 1 || reinterpret_cast<uintptr_t>(bytes.data()) % kPage == 0;
+}
+
+}  // namespace
+
 ContentDigest DigestOfContent(std::span<const std::byte> bytes) {
-  if (bytes.size() >= kLeastParallelSize && Blake3TreesWork()) {
+  if (bytes.size() >= kLeastParallelSize && GainsFromTree(bytes) && Blake3TreesWork()) {
     return DigestInPieces(bytes, kPieceSize, bytes.size() / kLeastPerThread);
   }
   ContentHasher hasher;
