@@ -57,7 +57,7 @@ std::string ReadablePart(std::string_view key) {
   }
   // Names that begin so are hidden, or taken for options.
   if (part.starts_with('.') || part.starts_with('-')) part.front() = '_';
-  if (IsDevice(part)) part.insert(0, "_");
+  if (IsDevice(part)) part.insert(part.begin(), '_');
   return part.size() > kLongestReadable ? "" : part;
 }
 

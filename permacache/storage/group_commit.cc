@@ -10,7 +10,7 @@ void GroupCommit::Close() {
   if (writer_.joinable()) writer_.join();
 }
 
-void GroupCommit::Add(EntryName name, Entry entry) {
+void GroupCommit::Add(Place name, Entry entry) {
   std::unique_lock lock(mutex_);
   waiting_bytes_ += entry.bytes.size();
   std::shared_ptr<const Entry>& place = waiting_[std::move(name)];
@@ -48,7 +48,7 @@ void GroupCommit::RunWriter() {
   writer_runs_ = false;
 }
 
-bool GroupCommit::Find(const EntryName& name,
+bool GroupCommit::Find(const Place& name,
                        absl::FunctionRef<void(std::string_view bytes)> visit) const {
   if (empty()) return false;
   std::shared_ptr<const Entry> entry;
@@ -104,7 +104,7 @@ absl::Status GroupCommit::Flush() {
   return std::exchange(lost_, absl::OkStatus());
 }
 
-absl::Status GroupCommit::Instead(absl::FunctionRef<bool(const EntryName&)> drop,
+absl::Status GroupCommit::Instead(absl::FunctionRef<bool(const Place&)> drop,
                                   absl::FunctionRef<absl::Status()> body) {
   std::lock_guard commit_lock(commit_mutex_);
   if (!empty()) {

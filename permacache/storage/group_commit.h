@@ -23,11 +23,11 @@
 namespace permacache::storage {
 
 // Where an entry lies: a database of the environment, and a key in it.
-struct EntryName {
+struct Place {
   unsigned database;
   std::string index;
 
-  bool operator<(const EntryName& other) const {
+  bool operator<(const Place& other) const {
     return std::tie(database, index) < std::tie(other.database, other.index);
   }
 };
@@ -49,7 +49,7 @@ class GroupCommit {
     std::string bytes;
     OnLost on_lost;
   };
-  using Batch = std::map<EntryName, std::shared_ptr<const Entry>>;
+  using Batch = std::map<Place, std::shared_ptr<const Entry>>;
 
   // Writes a batch in one transaction. OK means that the disk has it.
   using WriteBatch = std::function<absl::Status(const Batch&)>;
@@ -60,17 +60,17 @@ class GroupCommit {
   ~GroupCommit() { Close(); }
 
   // From now on Find has this entry, in place of an earlier one of its name. It is written soon.
-  void Add(EntryName name, Entry entry);
+  void Add(Place name, Entry entry);
 
   // Calls visit(bytes) if an entry of this name waits; returns whether it does.
-  bool Find(const EntryName& name, absl::FunctionRef<void(std::string_view bytes)> visit) const;
+  bool Find(const Place& name, absl::FunctionRef<void(std::string_view bytes)> visit) const;
 
   // Writes everything that waits. Says why it could not write something since the last time.
   absl::Status Flush();
 
   // Runs `body`, which writes to the same place, while nothing else is written. Before, what waits
   // and is accepted by `drop` is forgotten.
-  absl::Status Instead(absl::FunctionRef<bool(const EntryName&)> drop,
+  absl::Status Instead(absl::FunctionRef<bool(const Place&)> drop,
                        absl::FunctionRef<absl::Status()> body);
 
   // Writes what waits and ends the thread. From now on nothing waits: Add writes at once.

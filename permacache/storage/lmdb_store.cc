@@ -26,7 +26,7 @@ class Index {
     XXH128_canonicalFromHash(&digest_, XXH3_128bits(key.data(), key.size()));
   }
 
-  EntryName name(MDB_dbi database) const {
+  Place place(MDB_dbi database) const {
     return {database,
             std::string(reinterpret_cast<const char*>(digest_.digest), sizeof(digest_.digest))};
   }
@@ -112,7 +112,7 @@ absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
     if (!here.exists) return absl::OkStatus();
     const auto open = [&](std::string_view bytes) { found = OpenEnvelope(bytes, key, visit); };
     GroupCommit& group_commit = here.environment->group_commit();
-    if (!group_commit.empty() && group_commit.Find(index.name(here.database), open)) {
+    if (!group_commit.empty() && group_commit.Find(index.place(here.database), open)) {
       return absl::OkStatus();
     }
     return here.environment->Read([&](MDB_txn* txn) {
@@ -145,11 +145,11 @@ absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
   Index index(key);
   return On([&](const Opened& here) {
     if (MayWait(record) && !here.environment->read_only()) {
-      here.environment->group_commit().Add(index.name(here.database),
+      here.environment->group_commit().Add(index.place(here.database),
                                            {std::move(envelope), options_.on_lost});
       return absl::OkStatus();
     }
-    return WriteNow(here, index.name(here.database), [&](MDB_txn* txn) {
+    return WriteNow(here, index.place(here.database), [&](MDB_txn* txn) {
       MDB_val bytes{envelope.size(), envelope.data()};
       return mdb_put(txn, here.database, index.val(), &bytes, 0);
     });
@@ -157,9 +157,9 @@ absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
 }
 
 // What waits under the same name is older.
-absl::Status LmdbStore::WriteNow(const Opened& here, const EntryName& name,
+absl::Status LmdbStore::WriteNow(const Opened& here, const Place& name,
                                  absl::FunctionRef<int(MDB_txn*)> body) {
-  const auto is_name = [&](const EntryName& other) { return !(other < name) && !(name < other); };
+  const auto is_name = [&](const Place& other) { return !(other < name) && !(name < other); };
   return here.environment->group_commit().Instead(is_name,
                                                   [&] { return here.environment->Write(body); });
 }
@@ -170,8 +170,8 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
   absl::Status status = On([&](const Opened& here) {
     if (!here.exists) return absl::OkStatus();
     bool waited = false;
-    const auto drop = [&](const EntryName& other) {
-      const bool same = other.database == here.database && other.index == index.name(0).index;
+    const auto drop = [&](const Place& other) {
+      const bool same = other.database == here.database && other.index == index.place(0).index;
       waited = waited || same;
       return same;
     };
@@ -196,7 +196,7 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
 
 absl::Status LmdbStore::Clear() {
   return On([&](const Opened& here) {
-    const auto drop = [&](const EntryName& name) { return name.database == here.database; };
+    const auto drop = [&](const Place& name) { return name.database == here.database; };
     return here.environment->group_commit().Instead(drop, [&] {
       return here.environment->Write([&](MDB_txn* txn) { return mdb_drop(txn, here.database, 0); });
     });

@@ -53,7 +53,7 @@ class LmdbStore : public Store {
   explicit LmdbStore(const LmdbStoreOptions& options) : options_(options) {}
 
   bool MayWait(const Record& record) const;
-  absl::Status WriteNow(const Opened& here, const EntryName& name,
+  absl::Status WriteNow(const Opened& here, const Place& name,
                         absl::FunctionRef<int(MDB_txn*)> body);
 
   absl::StatusOr<std::unique_ptr<Opened>> OpenHere() const;

@@ -55,7 +55,7 @@ class SlowDisk {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return writes_ >= number; });
   }
-  std::map<EntryName, std::string> written() {
+  std::map<Place, std::string> written() {
     std::lock_guard lock(mutex_);
     return written_;
   }
@@ -73,7 +73,7 @@ class SlowDisk {
   bool open_ = true;
   int writes_ = 0;
   absl::Status status_;
-  std::map<EntryName, std::string> written_;
+  std::map<Place, std::string> written_;
 };
 
 class GroupCommitTest : public ::testing::Test {
@@ -103,7 +103,7 @@ TEST_F(GroupCommitTest, AnEntryIsFoundUntilItIsWritten) {
   disk_.GoOn();
   EXPECT_TRUE(commit_.Flush().ok());
   EXPECT_TRUE(commit_.empty());
-  EXPECT_EQ(disk_.written().at(EntryName{0, "a"}), "1");
+  EXPECT_EQ(disk_.written().at(Place{0, "a"}), "1");
 }
 
 TEST_F(GroupCommitTest, ANewerEntryIsFoundAndWrittenAfterTheOlderOne) {
@@ -114,7 +114,7 @@ TEST_F(GroupCommitTest, ANewerEntryIsFoundAndWrittenAfterTheOlderOne) {
   EXPECT_EQ(Find("a"), "2");
   disk_.GoOn();
   EXPECT_TRUE(commit_.Flush().ok());
-  EXPECT_EQ(disk_.written().at(EntryName{0, "a"}), "2");
+  EXPECT_EQ(disk_.written().at(Place{0, "a"}), "2");
 }
 
 TEST_F(GroupCommitTest, WhatIsDroppedIsNotWrittenLater) {
@@ -124,14 +124,14 @@ TEST_F(GroupCommitTest, WhatIsDroppedIsNotWrittenLater) {
   Add("a", "2");
   Add("b", "1");
   std::thread eraser([&] {
-    const auto drop = [](const EntryName& name) { return name.index == "a"; };
+    const auto drop = [](const Place& name) { return name.index == "a"; };
     EXPECT_TRUE(commit_.Instead(drop, [] { return absl::OkStatus(); }).ok());
   });
   disk_.GoOn();
   eraser.join();
   EXPECT_TRUE(commit_.Flush().ok());
-  EXPECT_EQ(disk_.written().at(EntryName{0, "a"}), "1");
-  EXPECT_EQ(disk_.written().at(EntryName{0, "b"}), "1");
+  EXPECT_EQ(disk_.written().at(Place{0, "a"}), "1");
+  EXPECT_EQ(disk_.written().at(Place{0, "b"}), "1");
 }
 
 TEST_F(GroupCommitTest, EachEntryThatIsLostIsToldAndTheNextFlushSaysIt) {
@@ -147,7 +147,7 @@ TEST_F(GroupCommitTest, EachEntryThatIsLostIsToldAndTheNextFlushSaysIt) {
 TEST_F(GroupCommitTest, OnceClosedEachEntryIsWrittenAtOnce) {
   commit_.Close();
   Add("a", "1");
-  EXPECT_EQ(disk_.written().at(EntryName{0, "a"}), "1");
+  EXPECT_EQ(disk_.written().at(Place{0, "a"}), "1");
 }
 
 TEST_F(GroupCommitTest, TooMuchDoesNotWait) {
@@ -199,7 +199,7 @@ size_t Commits(const std::filesystem::path& directory) {
 void WhileNothingIsWritten(const std::filesystem::path& directory, absl::FunctionRef<void()> body) {
   auto environment = LmdbEnvironment::Acquire({.directory = directory});
   ASSERT_TRUE(environment.ok()) << environment.status();
-  const auto drop_nothing = [](const EntryName&) { return false; };
+  const auto drop_nothing = [](const Place&) { return false; };
   EXPECT_TRUE((*environment)
                   ->group_commit()
                   .Instead(drop_nothing,
