@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "absl/strings/ascii.h"
-#include "xxhash.h"
+#include "permacache/storage/key_digest.h"
 
 namespace permacache::storage {
 namespace {
@@ -15,16 +15,14 @@ constexpr std::string_view kExtension = ".pmc";
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 std::string Digest(std::string_view key) {
-  XXH128_canonical_t digest;
-  XXH128_canonicalFromHash(&digest, XXH3_128bits(key.data(), key.size()));
   std::string text;
-  for (const unsigned char byte : digest.digest) {
+  for (const unsigned char byte : DigestOfKey(key)) {
     text += kHexDigits[byte >> 4];
     text += kHexDigits[byte & 15];
   }
   return text;
 }
-constexpr size_t kDigestSize = 2 * sizeof(XXH128_canonical_t);
+constexpr size_t kDigestSize = 2 * sizeof(KeyDigest);
 
 bool IsPortable(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||

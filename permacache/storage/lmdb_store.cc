@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "permacache/storage/envelope.h"
-#include "xxhash.h"
+#include "permacache/storage/key_digest.h"
 
 namespace permacache::storage {
 namespace {
@@ -18,26 +18,22 @@ constexpr auto kLongComputation = std::chrono::milliseconds(10);
 // A commit of 2 GiB or more fails in LMDB.
 constexpr size_t kLargestRecord = (size_t{1} << 31) - (size_t{1} << 20);
 
-// XXH3's 128 bits in their canonical form, the big end first. A collision costs a miss, as the
-// envelope holds the key's text.
+// The digest of a key as LMDB's key.
 class Index {
  public:
-  explicit Index(std::string_view key) {
-    XXH128_canonicalFromHash(&digest_, XXH3_128bits(key.data(), key.size()));
-  }
+  explicit Index(std::string_view key) : digest_(DigestOfKey(key)) {}
 
   Place place(MDB_dbi database) const {
-    return {database,
-            std::string(reinterpret_cast<const char*>(digest_.digest), sizeof(digest_.digest))};
+    return {database, std::string(digest_.begin(), digest_.end())};
   }
 
   MDB_val* val() {
-    val_ = {sizeof(digest_.digest), digest_.digest};
+    val_ = {digest_.size(), digest_.data()};
     return &val_;
   }
 
  private:
-  XXH128_canonical_t digest_;
+  KeyDigest digest_;
   MDB_val val_;
 };
 
