@@ -14,23 +14,13 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <tuple>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "permacache/storage/place.h"
 
 namespace permacache::storage {
-
-// Where an entry lies: a database of the environment, and a key in it.
-struct Place {
-  unsigned database;
-  std::string index;
-
-  bool operator<(const Place& other) const {
-    return std::tie(database, index) < std::tie(other.database, other.index);
-  }
-};
 
 // Called in any thread when entries could not be written after all.
 using OnLost = std::function<void(const absl::Status&)>;

@@ -396,11 +396,19 @@ absl::Status LmdbEnvironment::Write(absl::FunctionRef<int(MDB_txn*)> body) {
 }
 
 absl::Status LmdbEnvironment::WriteBatch(const GroupCommit::Batch& batch) {
+  std::map<uint32_t, MDB_dbi> databases;
+  for (const auto& [place, entry] : batch) {
+    if (databases.contains(place.generation)) continue;
+    const absl::StatusOr<MDB_dbi> database = OpenGeneration(place.generation);
+    if (!database.ok()) return database.status();
+    databases[place.generation] = *database;
+  }
   return Write([&](MDB_txn* txn) {
-    for (const auto& [name, entry] : batch) {
-      MDB_val key{name.index.size(), const_cast<char*>(name.index.data())};
+    for (const auto& [place, entry] : batch) {
+      MDB_val key{place.digest.size(), const_cast<unsigned char*>(place.digest.data())};
       MDB_val bytes{entry->bytes.size(), const_cast<char*>(entry->bytes.data())};
-      if (int error = mdb_put(txn, name.database, &key, &bytes, 0); error != 0) return error;
+      if (int error = mdb_put(txn, databases[place.generation], &key, &bytes, 0); error != 0)
+        return error;
     }
     return 0;
   });

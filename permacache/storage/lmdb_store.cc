@@ -23,9 +23,7 @@ class Index {
  public:
   explicit Index(std::string_view key) : digest_(DigestOfKey(key)) {}
 
-  Place place(MDB_dbi database) const {
-    return {database, std::string(digest_.begin(), digest_.end())};
-  }
+  Place place(uint32_t generation) const { return {generation, digest_}; }
 
   MDB_val* val() {
     val_ = {digest_.size(), digest_.data()};
@@ -108,7 +106,7 @@ absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
     if (!here.exists) return absl::OkStatus();
     const auto open = [&](std::string_view bytes) { found = OpenEnvelope(bytes, key, visit); };
     GroupCommit& group_commit = here.environment->group_commit();
-    if (!group_commit.empty() && group_commit.Find(index.place(here.database), open)) {
+    if (!group_commit.empty() && group_commit.Find(index.place(options_.version), open)) {
       return absl::OkStatus();
     }
     return here.environment->Read([&](MDB_txn* txn) {
@@ -141,11 +139,11 @@ absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
   Index index(key);
   return On([&](const Opened& here) {
     if (MayWait(record) && !here.environment->read_only()) {
-      here.environment->group_commit().Add(index.place(here.database),
+      here.environment->group_commit().Add(index.place(options_.version),
                                            {std::move(envelope), options_.on_lost});
       return absl::OkStatus();
     }
-    return WriteNow(here, index.place(here.database), [&](MDB_txn* txn) {
+    return WriteNow(here, index.place(options_.version), [&](MDB_txn* txn) {
       MDB_val bytes{envelope.size(), envelope.data()};
       return mdb_put(txn, here.database, index.val(), &bytes, 0);
     });
@@ -155,7 +153,7 @@ absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
 // What waits under the same name is older.
 absl::Status LmdbStore::WriteNow(const Opened& here, const Place& name,
                                  absl::FunctionRef<int(MDB_txn*)> body) {
-  const auto is_name = [&](const Place& other) { return !(other < name) && !(name < other); };
+  const auto is_name = [&](const Place& other) { return other == name; };
   return here.environment->group_commit().Instead(is_name,
                                                   [&] { return here.environment->Write(body); });
 }
@@ -167,7 +165,7 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
     if (!here.exists) return absl::OkStatus();
     bool waited = false;
     const auto drop = [&](const Place& other) {
-      const bool same = other.database == here.database && other.index == index.place(0).index;
+      const bool same = other == index.place(options_.version);
       waited = waited || same;
       return same;
     };
@@ -192,7 +190,7 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
 
 absl::Status LmdbStore::Clear() {
   return On([&](const Opened& here) {
-    const auto drop = [&](const Place& name) { return name.database == here.database; };
+    const auto drop = [&](const Place& name) { return name.generation == options_.version; };
     return here.environment->group_commit().Instead(drop, [&] {
       return here.environment->Write([&](MDB_txn* txn) { return mdb_drop(txn, here.database, 0); });
     });

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -28,6 +29,8 @@ using testing::RunProcesses;
 using testing::StartProcess;
 using testing::TemporaryDirectory;
 using testing::WaitForProcess;
+
+Place At(std::string_view key) { return {0, DigestOfKey(key)}; }
 
 // A disk that takes its time until it is told to go on.
 class SlowDisk {
@@ -80,12 +83,12 @@ class GroupCommitTest : public ::testing::Test {
  protected:
   std::optional<std::string> Find(const std::string& index) {
     std::optional<std::string> found;
-    commit_.Find({0, index}, [&](std::string_view bytes) { found = bytes; });
+    commit_.Find(At(index), [&](std::string_view bytes) { found = bytes; });
     return found;
   }
 
   void Add(const std::string& index, const std::string& bytes) {
-    commit_.Add({0, index}, {bytes, [this](const absl::Status& s) { lost_.push_back(s); }});
+    commit_.Add(At(index), {bytes, [this](const absl::Status& s) { lost_.push_back(s); }});
   }
 
   SlowDisk disk_;
@@ -103,7 +106,7 @@ TEST_F(GroupCommitTest, AnEntryIsFoundUntilItIsWritten) {
   disk_.GoOn();
   EXPECT_TRUE(commit_.Flush().ok());
   EXPECT_TRUE(commit_.empty());
-  EXPECT_EQ(disk_.written().at(Place{0, "a"}), "1");
+  EXPECT_EQ(disk_.written().at(At("a")), "1");
 }
 
 TEST_F(GroupCommitTest, ANewerEntryIsFoundAndWrittenAfterTheOlderOne) {
@@ -114,7 +117,7 @@ TEST_F(GroupCommitTest, ANewerEntryIsFoundAndWrittenAfterTheOlderOne) {
   EXPECT_EQ(Find("a"), "2");
   disk_.GoOn();
   EXPECT_TRUE(commit_.Flush().ok());
-  EXPECT_EQ(disk_.written().at(Place{0, "a"}), "2");
+  EXPECT_EQ(disk_.written().at(At("a")), "2");
 }
 
 TEST_F(GroupCommitTest, WhatIsDroppedIsNotWrittenLater) {
@@ -124,14 +127,14 @@ TEST_F(GroupCommitTest, WhatIsDroppedIsNotWrittenLater) {
   Add("a", "2");
   Add("b", "1");
   std::thread eraser([&] {
-    const auto drop = [](const Place& name) { return name.index == "a"; };
+    const auto drop = [](const Place& name) { return name == At("a"); };
     EXPECT_TRUE(commit_.Instead(drop, [] { return absl::OkStatus(); }).ok());
   });
   disk_.GoOn();
   eraser.join();
   EXPECT_TRUE(commit_.Flush().ok());
-  EXPECT_EQ(disk_.written().at(Place{0, "a"}), "1");
-  EXPECT_EQ(disk_.written().at(Place{0, "b"}), "1");
+  EXPECT_EQ(disk_.written().at(At("a")), "1");
+  EXPECT_EQ(disk_.written().at(At("b")), "1");
 }
 
 TEST_F(GroupCommitTest, EachEntryThatIsLostIsToldAndTheNextFlushSaysIt) {
@@ -147,7 +150,7 @@ TEST_F(GroupCommitTest, EachEntryThatIsLostIsToldAndTheNextFlushSaysIt) {
 TEST_F(GroupCommitTest, OnceClosedEachEntryIsWrittenAtOnce) {
   commit_.Close();
   Add("a", "1");
-  EXPECT_EQ(disk_.written().at(Place{0, "a"}), "1");
+  EXPECT_EQ(disk_.written().at(At("a")), "1");
 }
 
 TEST_F(GroupCommitTest, TooMuchDoesNotWait) {
@@ -159,7 +162,7 @@ TEST(GroupCommit, WritesWhatWaitsWhenItGoes) {
   SlowDisk disk;
   {
     GroupCommit commit([&](const GroupCommit::Batch& batch) { return disk.Write(batch); });
-    commit.Add({0, "a"}, {"1", {}});
+    commit.Add(At("a"), {"1", {}});
   }
   EXPECT_EQ(disk.written().size(), 1u);
 }
