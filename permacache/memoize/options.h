@@ -10,13 +10,22 @@
 #include "absl/status/status.h"
 #include "permacache/codec/encoding.h"
 #include "permacache/key/format.h"
+#include "permacache/storage/prune.h"
 #include "permacache/storage/store.h"
+#include "permacache/storage/verify.h"
 
 namespace permacache {
 
 using codec::Encoding;
 using storage::Compression;
 using storage::Durability;
+using storage::PruneLimits;
+using storage::PruneReport;
+using storage::VerifyReport;
+
+// Told how far something that takes long has come, in the thread that asked for it. What it throws
+// ends the work and reaches the caller.
+using Progress = std::function<void(int64_t done, int64_t total)>;
 
 enum class Storage {
   kDisk,    // one LMDB environment per function
@@ -32,8 +41,8 @@ struct Failure {
   absl::Status status;
 };
 
-// Called in the thread of the call concerned, or in one that writes results that waited; possibly in
-// several at once. What it throws is ignored.
+// Called in the thread of the call concerned, or in one that writes results that waited; possibly
+// in several at once. What it throws is ignored.
 using FailureHandler = std::function<void(const Failure&)>;
 
 struct CacheOptions {

@@ -20,6 +20,10 @@ namespace permacache::storage {
 // that is not a sound LMDB file.
 absl::Status CheckMetaPages(const std::filesystem::path& file);
 
+// Makes a copy of a data file, as mdb_env_copy writes it, what the transaction `txn_id` has left:
+// its meta pages have number 1, whatever the number of what was copied.
+absl::Status ContinueTransactions(int fd, uint64_t txn_id);
+
 // Checks each page that the transaction `txn_id` can reach, which must be a read transaction that
 // stays open meanwhile: it keeps other processes from reusing the pages. `fd` is the data file's.
 //   kDataLoss     a page is damaged
