@@ -2,6 +2,7 @@
 #ifndef PERMACACHE_MEMOIZE_OPTIONS_H_
 #define PERMACACHE_MEMOIZE_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -51,6 +52,11 @@ struct CacheOptions {
   std::filesystem::path directory = {};
 
   Storage storage = Storage::kDisk;
+
+  // Of each function, results that were read lately are kept in so many bytes of memory at most,
+  // where a repeated call finds them, unless another process has stored, erased or cleared
+  // something since they were read. With Storage::kDisk.
+  size_t memory_bytes = size_t{64} << 20;
 
   // Default: each kind of failure is reported once per function on stderr.
   FailureHandler on_failure = {};

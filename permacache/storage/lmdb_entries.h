@@ -7,6 +7,7 @@
 
 #include <lmdb.h>
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,8 @@ class LmdbEntries {
 
   // Notes when the entry was used last, unless it is damaged.
   int NoteUse(MDB_dbi database, const Place& place, TimePoint now);
+
+  uint64_t transaction() const { return mdb_txn_id(txn_); }
 
   // The files of entries that are no more, to be removed once the transaction is committed.
   using Files = std::vector<std::pair<Place, ValueReference>>;

@@ -274,6 +274,7 @@ LmdbEnvironment::LmdbEnvironment(const LmdbOptions& options, bool read_only)
     : options_(options),
       read_only_(read_only),
       value_files_(options.directory / ValueFiles::kFolderName),
+      memory_(options.memory_bytes),
       group_commit_([this](const GroupCommit::Batch& batch) { return WriteBatch(batch); }) {}
 
 LmdbEnvironment::~LmdbEnvironment() {
@@ -422,6 +423,17 @@ int LmdbEnvironment::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
   return body(txn);
 }
 
+bool LmdbEnvironment::FindInMemory(const Place& place, std::string_view key,
+                                   absl::FunctionRef<void(const Record&)> visit) {
+  uint64_t last = 0;
+  {
+    const auto gate = EnterTransaction();
+    if (CheckPresenceLately() != 0) return false;
+    last = commits_.last();
+  }
+  return memory_.Find(place, key, last, visit);
+}
+
 int LmdbEnvironment::TakeReader(MDB_txn** txn) {
   {
     std::lock_guard lock(readers_mutex_);
@@ -503,7 +515,9 @@ absl::Status LmdbEnvironment::WriteBatchHere(const GroupCommit::Batch& batch) {
   if (has_files && status.ok()) status = value_files_.SyncFolder();
   if (!status.ok()) return status;
 
+  uint64_t transaction = 0;
   status = WriteEntries([&](LmdbEntries& entries) {
+    transaction = entries.transaction();
     for (const auto& [place, entry] : batch.entries) {
       if (int error = entries.Put(databases[place.generation], place, entry->bytes); error != 0) {
         return error;
@@ -518,9 +532,12 @@ absl::Status LmdbEnvironment::WriteBatchHere(const GroupCommit::Batch& batch) {
     return 0;
   });
   if (!status.ok()) return status;
+  std::vector<Place> changed;
   for (const auto& [place, entry] : batch.entries) {
+    changed.push_back(place);
     if (entry->value_file != nullptr) entry->value_file->Keep();
   }
+  if (!changed.empty()) memory_.Committed(transaction, changed);
   if (has_files) std::call_once(files_are_swept_, [this] { SweepFiles(); });
   return absl::OkStatus();
 }

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -29,6 +30,7 @@
 #include "permacache/storage/file_system.h"
 #include "permacache/storage/group_commit.h"
 #include "permacache/storage/lmdb_entries.h"
+#include "permacache/storage/memory_tier.h"
 #include "permacache/storage/value_files.h"
 
 namespace permacache::storage {
@@ -39,6 +41,9 @@ struct LmdbOptions {
   // Address space reserved for the data file, in bytes. Costs neither memory nor disk. Where so
   // much cannot be had less is taken, and where it does not suffice it is doubled as needed.
   size_t map_size = size_t{1} << 32;
+
+  // Records that were read are kept in so many bytes of memory at most.
+  size_t memory_bytes = size_t{64} << 20;
 
   // Tells what file system the directory lies on.
   StatFs stat_fs = &statfs;
@@ -101,6 +106,15 @@ class LmdbEnvironment {
 
   // What waits to be written to this environment.
   GroupCommit& group_commit() { return group_commit_; }
+
+  // Visits the record if it is kept in memory and nobody has changed it since it was read.
+  bool FindInMemory(const Place& place, std::string_view key,
+                    absl::FunctionRef<void(const Record&)> visit);
+
+  // Keeps a record that was read in this transaction.
+  void KeepInMemory(MDB_txn* txn, const Place& place, std::string_view key, const Record& record) {
+    memory_.Insert(place, key, record, mdb_txn_id(txn));
+  }
 
   // The large values of its entries.
   const ValueFiles& value_files() const { return value_files_; }
@@ -178,6 +192,7 @@ class LmdbEnvironment {
 
   const ValueFiles value_files_;
   std::once_flag files_are_swept_;
+  MemoryTier memory_;
   GroupCommit group_commit_;
 };
 

@@ -117,12 +117,20 @@ absl::Status LmdbStore::GetHere(const Opened& here, const Place& place, std::str
       })) {
     return absl::OkStatus();
   }
+  if (here.environment->FindInMemory(place, key, visit)) {
+    *found = true;
+    return absl::OkStatus();
+  }
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Rest rest;
     const absl::Status status = here.environment->Read([&](MDB_txn* txn) {
       MDB_val index = ToVal(place.digest), bytes;
       const int error = mdb_get(txn, here.database, &index, &bytes);
-      if (error == 0) *found = OpenRecord(ToView(bytes), key, visit, &rest);
+      const auto keep_and_visit = [&](const Record& record) {
+        here.environment->KeepInMemory(txn, place, key, record);
+        visit(record);
+      };
+      if (error == 0) *found = OpenRecord(ToView(bytes), key, keep_and_visit, &rest);
       if (error == MDB_NOTFOUND) *found = false;
       return error == MDB_NOTFOUND ? 0 : error;
     });

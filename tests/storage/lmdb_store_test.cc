@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -147,34 +146,6 @@ TEST(LmdbStore, ADamagedRecordCanBeErased) {
   OverwriteRecord(directory.path(), "rubbish");
   EXPECT_EQ(store->Erase("key").value(), true);
   EXPECT_EQ(store->Size().value(), 0);
-}
-
-// All zeros, which take no memory.
-class Zeros {
- public:
-  explicit Zeros(size_t size)
-      : size_(size),
-        map_(mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {}
-  ~Zeros() { munmap(map_, size_); }
-
-  std::string_view view() const { return {static_cast<const char*>(map_), size_}; }
-
- private:
-  const size_t size_;
-  void* const map_;
-};
-
-// Where LMDB's commits would fail.
-TEST(LmdbStore, ValuesBeyondTwoGibibytesComeBack) {
-  const TemporaryDirectory directory;
-  const auto store = OpenStore({.environment = {.directory = directory.path()}});
-  const Zeros zeros((size_t{1} << 31) + 12345);
-  ASSERT_TRUE(store->Put("key", {.value = zeros.view()}).ok());
-  bool same = false;
-  const absl::StatusOr<bool> found =
-      store->Get("key", [&](const Record& record) { same = record.value == zeros.view(); });
-  ASSERT_TRUE(found.ok()) << found.status();
-  EXPECT_TRUE(same);
 }
 
 constexpr size_t kLarge = storage::ValueFiles::kLeastSize;

@@ -1,0 +1,236 @@
+// Whatever the store answers, a call returns the function's result.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "permacache/memoize/memoize.h"
+#include "permacache/storage/memory_store.h"
+#include "permacache/testing/faulty_store.h"
+#include "permacache/testing/temporary_directory.h"
+
+namespace permacache::testing {
+namespace {
+
+using namespace permacache::literals;
+using memoize::FileContents;
+using memoize::FunctionCache;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+using SharedStore = std::shared_ptr<storage::Store>;
+
+std::shared_ptr<FaultyStore> NewStore() {
+  return std::make_shared<FaultyStore>(std::make_shared<storage::MemoryStore>());
+}
+
+// Failures as they are told.
+class Told {
+ public:
+  std::shared_ptr<memoize::FailureReporter> ReporterOf(const std::string& function) {
+    return std::make_shared<memoize::FailureReporter>(function, [this](const Failure& failure) {
+      std::lock_guard lock(mutex_);
+      codes_.push_back(failure.status.code());
+    });
+  }
+
+  std::vector<absl::StatusCode> codes() const {
+    std::lock_guard lock(mutex_);
+    return codes_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<absl::StatusCode> codes_;
+};
+
+// A function "f" that keeps its results in the store that `open` gives, and the digests of files in
+// another.
+template <class Callable, class... Descriptions>
+auto MemoizeIn(FunctionCache::OpenStore open, Told& told, SharedStore digests, Callable callable,
+               Descriptions... parameters) {
+  const auto open_digests = [digests]() -> absl::StatusOr<SharedStore> { return digests; };
+  memoize::OpenedFunction opened = {
+      .cache = std::make_unique<FunctionCache>("f", std::move(open), told.ReporterOf("f")),
+      .files = std::make_shared<FileContents>(
+          std::make_unique<FunctionCache>("files", open_digests, told.ReporterOf("files"))),
+      .key_format = KeyFormat::kNative,
+      .encoding = Encoding::kBinary};
+  return memoize::MakeCachedFunction(
+      std::move(opened), std::move(callable), memoize::SignatureOf<Callable>(),
+      std::make_index_sequence<sizeof...(parameters)>(), parameters...);
+}
+
+// A function that squares and counts how often it does.
+class FaultsTest : public ::testing::Test {
+ protected:
+  auto Square(FunctionCache::OpenStore open) {
+    return MemoizeIn(
+        std::move(open), told_, NewStore(),
+        [this](int x) {
+          ++computed_;
+          return x * x;
+        },
+        "x"_a);
+  }
+  auto Square() {
+    return Square([this]() -> absl::StatusOr<SharedStore> { return store_; });
+  }
+
+  std::shared_ptr<FaultyStore> store_ = NewStore();
+  Told told_;
+  std::atomic<int> computed_ = 0;
+};
+
+class EachKindOfFailure : public FaultsTest, public ::testing::WithParamInterface<int> {
+ protected:
+  const absl::StatusCode code_ = static_cast<absl::StatusCode>(GetParam());
+  const absl::Status failure_{code_, "of the test"};
+};
+
+// All that there are but kOk.
+INSTANTIATE_TEST_SUITE_P(Faults, EachKindOfFailure, ::testing::Range(1, 17), [](const auto& test) {
+  return absl::StatusCodeToString(static_cast<absl::StatusCode>(test.param));
+});
+
+TEST_P(EachKindOfFailure, OfGetLetsCallsCompute) {
+  const auto f = Square();
+  EXPECT_EQ(f(3), 9);
+  store_->Fail(StoreCall::kGet, failure_);
+  EXPECT_EQ(f(3), 9);
+  EXPECT_EQ(f(3), 9);
+  EXPECT_FALSE(f.Contains(3));
+  EXPECT_EQ(f.Lookup(3), std::nullopt);
+  EXPECT_EQ(store_->hits(StoreCall::kGet), 4);
+  EXPECT_EQ(computed_, 3);
+  EXPECT_EQ(f.Stats().failures, 4);
+  EXPECT_EQ(f.Stats().misses, 3);
+  EXPECT_THAT(told_.codes(), ElementsAre(code_));
+
+  store_->Fail(StoreCall::kGet, absl::OkStatus());
+  EXPECT_EQ(f(3), 9);
+  EXPECT_TRUE(f.Contains(3));
+  EXPECT_EQ(computed_, 3);
+}
+
+TEST_P(EachKindOfFailure, OfPutCostsOnlyTheStoring) {
+  const auto f = Square();
+  store_->Fail(StoreCall::kPut, failure_, 2);
+  for (int call = 0; call < 4; ++call) EXPECT_EQ(f(3), 9);
+  EXPECT_EQ(store_->hits(StoreCall::kPut), 2);
+  EXPECT_EQ(computed_, 3);
+  EXPECT_EQ(f.Stats().failures, 2);
+  EXPECT_EQ(f.Stats().hits, 1);
+  EXPECT_THAT(told_.codes(), ElementsAre(code_));
+}
+
+TEST_P(EachKindOfFailure, OfWhatIsAskedForIsAnErrorThatSaysWhy) {
+  const auto f = Square();
+  f(3);
+  for (const StoreCall call : {StoreCall::kErase, StoreCall::kClear, StoreCall::kSize}) {
+    store_->Fail(call, failure_);
+    try {
+      if (call == StoreCall::kErase) f.Forget(3);
+      if (call == StoreCall::kClear) f.Clear();
+      if (call == StoreCall::kSize) f.Size();
+      ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr(" f: "), HasSubstr("of the test")));
+    }
+    EXPECT_EQ(store_->hits(call), 1);
+    store_->Fail(call, absl::OkStatus());
+  }
+  EXPECT_EQ(f.Size(), 1);
+  EXPECT_TRUE(f.Forget(3));
+  f.Clear();
+}
+
+TEST_P(EachKindOfFailure, OfOpeningLetsCallsComputeUntilItOpens) {
+  absl::Status status = failure_;
+  const auto f = Square([&]() -> absl::StatusOr<SharedStore> {
+    if (!status.ok()) return status;
+    return store_;
+  });
+  EXPECT_EQ(f(3), 9);
+  EXPECT_EQ(f(3), 9);
+  EXPECT_EQ(f.Stats().failures, 4);
+  EXPECT_THAT(told_.codes(), ElementsAre(code_));
+  EXPECT_THROW(f.Size(), Error);
+  EXPECT_THROW(f.Forget(3), Error);
+  EXPECT_THROW(f.Clear(), Error);
+
+  status = absl::OkStatus();
+  EXPECT_EQ(f.Size(), 0);  // tries at once
+  EXPECT_EQ(f(3), 9);
+  EXPECT_EQ(f(3), 9);
+  EXPECT_EQ(computed_, 3);
+}
+
+TEST_F(FaultsTest, EachKindIsToldOnceAndEachFailureCounted) {
+  const auto f = Square();
+  store_->Fail(StoreCall::kGet, absl::DataLossError("damaged"));
+  store_->Fail(StoreCall::kPut, absl::ResourceExhaustedError("full"));
+  for (int x = 0; x < 10; ++x) EXPECT_EQ(f(x), x * x);
+  store_->Fail(StoreCall::kGet, absl::ResourceExhaustedError("no memory"));
+  for (int x = 0; x < 10; ++x) EXPECT_EQ(f(x), x * x);
+  EXPECT_EQ(f.Stats().failures, 40);
+  EXPECT_THAT(told_.codes(),
+              ElementsAre(absl::StatusCode::kDataLoss, absl::StatusCode::kResourceExhausted));
+}
+
+TEST_F(FaultsTest, AnExceptionWhileOpeningIsAFailure) {
+  const auto f = Square([]() -> absl::StatusOr<SharedStore> { throw std::bad_alloc(); });
+  EXPECT_EQ(f(3), 9);
+  EXPECT_THAT(told_.codes(), ElementsAre(absl::StatusCode::kInternal));
+}
+
+TEST_F(FaultsTest, ThreadsGetTheirResultsAndTheFailureIsToldOnce) {
+  const auto f = Square();
+  store_->Fail(StoreCall::kGet, absl::UnknownError("a bad disk"));
+  store_->Fail(StoreCall::kPut, absl::UnknownError("a bad disk"));
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int x = 0; x < 100; ++x) EXPECT_EQ(f(x + t), (x + t) * (x + t));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(f.Stats().failures, 800);
+  EXPECT_EQ(f.Stats().failures, store_->hits(StoreCall::kGet) + store_->hits(StoreCall::kPut));
+  EXPECT_THAT(told_.codes(), ElementsAre(absl::StatusCode::kUnknown));
+}
+
+// Files are read when their digests cannot be remembered.
+TEST_F(FaultsTest, OfTheDigestsOfFilesCostOnlyTheReading) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path file = directory.path() / "file";
+  std::ofstream(file) << "content";
+  const std::shared_ptr<FaultyStore> digests = NewStore();
+  digests->Fail(StoreCall::kGet, absl::DataLossError("damaged"));
+  const auto f =
+      MemoizeIn([this]() -> absl::StatusOr<SharedStore> { return store_; }, told_, digests,
+                [this](const std::filesystem::path& path) {
+                  ++computed_;
+                  return std::filesystem::file_size(path);
+                },
+                "path"_a.FileContents());
+  for (int call = 0; call < 3; ++call) EXPECT_EQ(f(file), 7u);
+  EXPECT_EQ(computed_, 1);
+  EXPECT_GT(digests->hits(StoreCall::kGet), 0);
+  EXPECT_EQ(f.Stats().failures, 0);
+  EXPECT_THAT(told_.codes(), ElementsAre(absl::StatusCode::kDataLoss));
+}
+
+}  // namespace
+}  // namespace permacache::testing
