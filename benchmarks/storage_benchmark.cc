@@ -112,7 +112,8 @@ void GetHotByHand(benchmark::State& state) {
       mdb_env_set_mapsize(env, size_t{1} << 32) != 0 ||
       mdb_env_open(env, directory.path().c_str(), MDB_NOTLS | MDB_RDONLY, 0600) != 0 ||
       mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn) != 0 ||
-      mdb_dbi_open(txn, "0", 0, &database) != 0) {
+      mdb_dbi_open(txn, "0", 0, &database) != 0 || mdb_txn_commit(txn) != 0 ||
+      mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn) != 0) {
     return state.SkipWithError("LMDB cannot open the file");
   }
   mdb_txn_reset(txn);
@@ -210,11 +211,8 @@ void GetLarge(benchmark::State& state, Where where) {
   if (!environment->WriteBatch(MakeBatch(*environment, value, where)).ok()) {
     return state.SkipWithError("a value cannot be stored");
   }
-  std::string copy(value.size(), '\0');
-  const auto visit = [&](const Record& record) {
-    record.value.copy(copy.data(), copy.size());
-    benchmark::DoNotOptimize(copy);
-  };
+  // What is visited lies in memory, checked; what a program does with it is another matter.
+  const auto visit = [&](const Record& record) { benchmark::DoNotOptimize(record.value.data()); };
   for (auto _ : state) {
     std::string in_file;
     const absl::Status status = environment->Read([&](MDB_txn* txn) {

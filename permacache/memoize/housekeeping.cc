@@ -69,15 +69,11 @@ void Cache::Compact(const Progress& progress) const {
   Troubles troubles;
   int64_t done_before = 0;
   for (const StoredFunction& function : FunctionsIn(directory())) {
-    if (function.in_files) continue;
-    absl::StatusOr<storage::LmdbEnvironment::Share> environment =
-        storage::LmdbEnvironment::Acquire({.directory = function.folder});
-    if (!troubles.Add(function.name, environment.status())) continue;
     int64_t of_this = 0;
-    troubles.Add(function.name, (*environment)->Compact([&](int64_t done, int64_t total) {
-      of_this = total;
-      if (progress) progress(done_before + done, done_before + total);
-    }));
+    troubles.Add(function.name, memoize::Compact(function, [&](int64_t done, int64_t total) {
+                   of_this = total;
+                   if (progress) progress(done_before + done, done_before + total);
+                 }));
     done_before += of_this;
   }
   troubles.ThrowIfAny("compact");

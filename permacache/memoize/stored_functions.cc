@@ -48,6 +48,20 @@ std::vector<uint32_t> VersionsInFiles(const fs::path& folder) {
   return versions;
 }
 
+// Others may compact the file at the same time; then it is another one.
+absl::Status OnEnvironment(const StoredFunction& function,
+                           absl::FunctionRef<absl::Status(storage::LmdbEnvironment&)> body) {
+  constexpr int kAttempts = 100;
+  absl::Status status;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const absl::StatusOr<storage::LmdbEnvironment::Share> environment =
+        storage::LmdbEnvironment::Acquire({.directory = function.folder});
+    status = environment.ok() ? body(**environment) : environment.status();
+    if (!absl::IsAborted(status)) break;
+  }
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<StoredFunction>> FindStoredFunctions(const fs::path& directory) {
@@ -83,19 +97,27 @@ absl::StatusOr<storage::Stores> OpenVersions(const StoredFunction& function) {
     }
     return stores;
   }
-  const storage::LmdbOptions options{.directory = function.folder};
-  absl::StatusOr<storage::LmdbEnvironment::Share> environment =
-      storage::LmdbEnvironment::Acquire(options);
-  if (!environment.ok()) return environment.status();
-  const absl::StatusOr<std::vector<uint32_t>> versions = (*environment)->Generations();
-  if (!versions.ok()) return versions.status();
-  for (const uint32_t version : *versions) {
-    absl::StatusOr<std::unique_ptr<storage::Store>> store =
-        storage::LmdbStore::Open({.environment = options, .version = version});
+  std::vector<uint32_t> versions;
+  absl::Status status = OnEnvironment(function, [&](storage::LmdbEnvironment& environment) {
+    absl::StatusOr<std::vector<uint32_t>> found = environment.Generations();
+    if (found.ok()) versions = *std::move(found);
+    return found.status();
+  });
+  if (!status.ok()) return status;
+  for (const uint32_t version : versions) {
+    absl::StatusOr<std::unique_ptr<storage::Store>> store = storage::LmdbStore::Open(
+        {.environment = {.directory = function.folder}, .version = version});
     if (!store.ok()) return store.status();
     stores.push_back(*std::move(store));
   }
   return stores;
+}
+
+absl::Status Compact(const StoredFunction& function, storage::OnProgress progress) {
+  if (function.in_files) return absl::OkStatus();
+  return OnEnvironment(function, [&](storage::LmdbEnvironment& environment) {
+    return environment.Compact(progress);
+  });
 }
 
 }  // namespace permacache::memoize

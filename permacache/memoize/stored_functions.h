@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "permacache/storage/lmdb_environment.h"
 #include "permacache/storage/store.h"
 
 namespace permacache::memoize {
@@ -24,6 +26,9 @@ absl::StatusOr<std::vector<StoredFunction>> FindStoredFunctions(
 
 // A store for each version of its results.
 absl::StatusOr<storage::Stores> OpenVersions(const StoredFunction& function);
+
+// Makes its data file as small as its content. Results in files need none of that.
+absl::Status Compact(const StoredFunction& function, storage::OnProgress progress);
 
 }  // namespace permacache::memoize
 

@@ -169,11 +169,13 @@ class LmdbRegistry {
       return absl::ErrnoToStatus(errno, absl::StrCat("cannot use ", options.directory.string()));
     }
     LmdbEnvironment*& environment = environments_[{info.st_dev, info.st_ino}];
+    LmdbEnvironment* predecessor = nullptr;
     // Somebody may have deleted or compacted the cache; a new folder may even have got the same
     // inode.
     if (environment != nullptr && !environment->IsFileOf(options.directory)) {
-      environment->Abandon();
-      abandoned_.push_back(std::exchange(environment, nullptr));
+      predecessor = std::exchange(environment, nullptr);
+      predecessor->Abandon();
+      abandoned_.push_back(predecessor);
     }
     if (environment == nullptr) {
       absl::StatusOr<LmdbEnvironment*> opened = LmdbEnvironment::Open(options);
@@ -182,6 +184,10 @@ class LmdbRegistry {
         return opened.status();
       }
       environment = *opened;
+      if (predecessor != nullptr) {
+        environment->TakeOverFrom(*predecessor);
+        ++environment->shares_;
+      }
     }
     ++environment->shares_;
     return environment;
@@ -191,9 +197,11 @@ class LmdbRegistry {
     // What waits may have to go to a successor, which cannot be acquired while the registry is
     // locked.
     if (IsLastShare(environment)) environment->group_commit().Flush().IgnoreError();
+    LmdbEnvironment::Share successor;  // given back when the registry is not locked any more
     std::lock_guard lock(mutex_);
     if (--environment->shares_ > 0) return;
     if (!environment->is_abandoned_ && !IsClosingSafe()) return;
+    successor = std::move(environment->successor_);
     std::erase(abandoned_, environment);
     std::erase_if(environments_, [&](const auto& entry) { return entry.second == environment; });
     delete environment;
@@ -275,10 +283,16 @@ LmdbEnvironment::LmdbEnvironment(const LmdbOptions& options, bool read_only)
       read_only_(read_only),
       value_files_(options.directory / ValueFiles::kFolderName),
       memory_(options.memory_bytes),
-      group_commit_([this](const GroupCommit::Batch& batch) { return WriteBatch(batch); }) {}
+      waiting_(std::make_shared<Waiting>()) {
+  waiting_->environment = this;
+  waiting_->commit =
+      std::make_unique<GroupCommit>([waiting = waiting_.get()](const GroupCommit::Batch& batch) {
+        return waiting->environment.load()->WriteBatch(batch);
+      });
+}
 
 LmdbEnvironment::~LmdbEnvironment() {
-  group_commit_.Close();
+  if (waiting_->environment.load() == this) waiting_->commit->Close();
   Abandon();
 }
 
@@ -425,6 +439,7 @@ int LmdbEnvironment::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
 
 bool LmdbEnvironment::FindInMemory(const Place& place, std::string_view key,
                                    absl::FunctionRef<void(const Record&)> visit) {
+  if (options_.memory_bytes == 0) return false;
   uint64_t last = 0;
   {
     const auto gate = EnterTransaction();
@@ -572,6 +587,13 @@ int LmdbEnvironment::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
   return mdb_txn_commit(txn);
 }
 
+// Both have one queue from now on, so that what waits can be found by way of either.
+void LmdbEnvironment::TakeOverFrom(LmdbEnvironment& predecessor) {
+  waiting_ = predecessor.waiting_;
+  waiting_->environment = this;
+  predecessor.successor_ = Share(this);
+}
+
 // Waits for the transactions that run, lets no other begin, and closes what is open. That takes
 // away the locks of the whole process on the lock file, so it must be done before a successor opens
 // that.
@@ -706,7 +728,7 @@ absl::StatusOr<std::vector<uint32_t>> LmdbEnvironment::Generations() {
 }
 
 absl::Status LmdbEnvironment::Compact(OnProgress progress) {
-  group_commit_.Flush().IgnoreError();  // who waited has been told
+  group_commit().Flush().IgnoreError();  // who waited has been told
   bool replaced = false;
   absl::Status outcome;
   // A transaction that writes nothing keeps other writers waiting.

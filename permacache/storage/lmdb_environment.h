@@ -104,8 +104,8 @@ class LmdbEnvironment {
   // this environment is lost, as above.
   absl::Status Compact(OnProgress progress);
 
-  // What waits to be written to this environment.
-  GroupCommit& group_commit() { return group_commit_; }
+  // What waits to be written to this environment, or to those whose place it has taken.
+  GroupCommit& group_commit() { return *waiting_->commit; }
 
   // Visits the record if it is kept in memory and nobody has changed it since it was read.
   bool FindInMemory(const Place& place, std::string_view key,
@@ -149,6 +149,7 @@ class LmdbEnvironment {
   int TakeReader(MDB_txn** txn);
 
   void Abandon();
+  void TakeOverFrom(LmdbEnvironment& predecessor);
   std::unique_lock<std::shared_mutex> CloseGate();
   std::shared_lock<std::shared_mutex> EnterTransaction();
   size_t MapSize();
@@ -193,7 +194,14 @@ class LmdbEnvironment {
   const ValueFiles value_files_;
   std::once_flag files_are_swept_;
   MemoryTier memory_;
-  GroupCommit group_commit_;
+
+  // What waits is written by the last of the environments that have had this place.
+  struct Waiting {
+    std::atomic<LmdbEnvironment*> environment;
+    std::unique_ptr<GroupCommit> commit;
+  };
+  std::shared_ptr<Waiting> waiting_;
+  Share successor_;  // which must live as long as something may be added here
 };
 
 }  // namespace permacache::storage

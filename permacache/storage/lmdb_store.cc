@@ -40,6 +40,13 @@ LmdbStore::~LmdbStore() {
 }
 
 absl::StatusOr<std::unique_ptr<LmdbStore::Opened>> LmdbStore::OpenHere() const {
+  for (int attempt = 1;; ++attempt) {
+    absl::StatusOr<std::unique_ptr<Opened>> opened = TryOpenHere();
+    if (!absl::IsAborted(opened.status()) || attempt == kAttempts) return opened;
+  }
+}
+
+absl::StatusOr<std::unique_ptr<LmdbStore::Opened>> LmdbStore::TryOpenHere() const {
   const uint64_t fork_count = ForkCount();
   absl::StatusOr<LmdbEnvironment::Share> environment =
       LmdbEnvironment::Acquire(options_.environment);
@@ -67,8 +74,6 @@ absl::StatusOr<LmdbStore::Opened*> LmdbStore::Here() {
 absl::Status LmdbStore::Reopen(Opened* lost) {
   absl::StatusOr<std::unique_ptr<Opened>> fresh = OpenHere();
   if (!fresh.ok()) return fresh.status();
-  // What waited for the lost one goes where it can be found from now on.
-  lost->environment->group_commit().Flush().IgnoreError();  // who waited has been told
   if (opened_.compare_exchange_strong(lost, fresh->get(), std::memory_order_acq_rel)) {
     fresh->release()->replaced.reset(lost);
   }
@@ -82,7 +87,7 @@ absl::Status LmdbStore::On(absl::FunctionRef<absl::Status(const Opened&)> operat
     absl::Status status = operate(**here);
     if (!absl::IsAborted(status) || attempt == kAttempts) return status;
     status = Reopen(*here);
-    if (!status.ok() && !absl::IsAborted(status)) return status;
+    if (!status.ok()) return status;
   }
 }
 

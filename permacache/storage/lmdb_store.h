@@ -80,6 +80,7 @@ class LmdbStore : public Store {
   absl::Status WriteNow(const Opened& here, const Place& place, GroupCommit::Entry entry);
 
   absl::StatusOr<std::unique_ptr<Opened>> OpenHere() const;
+  absl::StatusOr<std::unique_ptr<Opened>> TryOpenHere() const;
   absl::StatusOr<Opened*> Here();
   absl::Status Reopen(Opened* lost);
 

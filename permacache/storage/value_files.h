@@ -42,9 +42,9 @@ struct ValueReference {
 
 class ValueFiles {
  public:
-  // Values of so many bytes or more are worth a file: below, LMDB reads and writes them as fast or
-  // faster. See storage_benchmark.
-  static constexpr size_t kLeastSize = size_t{256} << 10;
+  // Values of so many bytes or more are worth a file: below, LMDB writes them as fast or faster, as
+  // storage_benchmark shows.
+  static constexpr size_t kLeastSize = size_t{4} << 20;
 
   // The folder of the files, in that of the environment.
   static constexpr std::string_view kFolderName = ".values";

@@ -103,7 +103,7 @@ TEST_P(HousekeepingTest, VerifyFindsWhatIsDamagedAndNamesTheFunction) {
   auto large = cache_.Memoize("a/large", Letters, "n"_a);
   auto small = cache_.Memoize("b", Letters, "n"_a);
   for (int i = 0; i < 3; ++i) {
-    large(500'000 + i);
+    large(5'000'000 + i);
     small(i);
   }
   SyncAll();
@@ -121,7 +121,7 @@ TEST_P(HousekeepingTest, VerifyFindsWhatIsDamagedAndNamesTheFunction) {
   EXPECT_EQ(report.entries, 6);
   EXPECT_THAT(report.problems, ElementsAre(HasSubstr("a/large")));
   // The damaged one is computed anew and replaced.
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(large(500'000 + i).size(), size_t(500'000 + i));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(large(5'000'000 + i).size(), size_t(5'000'000 + i));
   SyncAll();
   EXPECT_TRUE(cache_.Verify().ok());
 }

@@ -106,7 +106,7 @@ TEST_F(CompactTest, OfAnEmptyStoreChangesNothing) {
 
 TEST_F(CompactTest, LeavesLargeValuesWhereTheyAre) {
   const auto store = Open(directory_.path());
-  const std::string large(3 << 20, 'l');
+  const std::string large(5 << 20, 'l');
   ASSERT_TRUE(store->Put("large", {.value = large}).ok());
   ASSERT_TRUE(store->Compact(IgnoreProgress).ok());
   EXPECT_THAT(ValueOf(*store, "large"), Optional(Eq(large)));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "permacache/storage/lmdb_environment.h"
+#include "permacache/storage/prune.h"
 
 namespace permacache::testing {
 
@@ -27,13 +28,13 @@ TorturedStores::TorturedStores(std::filesystem::path directory, size_t map_size,
       compression_(compression),
       ledger_(ledger) {}
 
-Store& TorturedStores::Of(const EntryId& id, Durability durability) {
-  std::unique_ptr<Store>& store = stores_[{id.folder(), id.version(), durability}];
+LmdbStore& TorturedStores::Of(const EntryId& id, Durability durability) {
+  std::unique_ptr<LmdbStore>& store = stores_[{id.folder(), id.version(), durability}];
   if (store == nullptr) store = Open(id, durability);
   return *store;
 }
 
-std::unique_ptr<Store> TorturedStores::Open(const EntryId& id, Durability durability) {
+std::unique_ptr<LmdbStore> TorturedStores::Open(const EntryId& id, Durability durability) {
   absl::StatusOr<std::unique_ptr<LmdbStore>> store =
       LmdbStore::Open({.environment = {.directory = directory_ / std::to_string(id.folder()),
                                        .map_size = map_size_},
@@ -92,6 +93,9 @@ class Worker {
   void PutInAGroup();
   void EraseMine();
   void ClearMyVersion();
+  void PruneMyVersion();
+  void PruneCommon();
+  void Compact();
   void CountMyVersion();
   void ReadMine();
   void ReadAnothers();
@@ -106,6 +110,7 @@ class Worker {
   void Begin(const std::vector<EntryId>& ids, bool puts);
   void Put(const EntryId& id, Durability durability, std::chrono::nanoseconds compute_time);
   void Acknowledge(const std::vector<EntryId>& ids);
+  void Prune(const EntryId& id, const storage::PruneLimits& limits);
   void ReadWhatOthersWrite(const EntryId& id);
   void ExpectMine(const EntryId& id);
 
@@ -121,6 +126,7 @@ const Worker::Operation Worker::kOperations[] = {
     {30, &Worker::PutDurably},    {10, &Worker::PutInAGroup},   {10, &Worker::EraseMine},
     {1, &Worker::ClearMyVersion}, {2, &Worker::CountMyVersion}, {30, &Worker::ReadMine},
     {15, &Worker::ReadAnothers},  {15, &Worker::ReadCommon},    {15, &Worker::WriteCommon},
+    {1, &Worker::PruneMyVersion}, {2, &Worker::PruneCommon},    {1, &Worker::Compact},
 };
 
 void Worker::Run() {
@@ -184,6 +190,29 @@ void Worker::ClearMyVersion() {
   Begin(ids, false);
   stores_.Expect(stores_.Of(ids.front(), AnyDurability()).Clear());
   Acknowledge(ids);
+}
+
+void Worker::PruneMyVersion() {
+  const std::vector<EntryId> ids = MyVersionInAnyFolder();
+  Begin(ids, false);
+  Prune(ids.front(), {.max_bytes = 0});
+  Acknowledge(ids);
+}
+
+void Worker::PruneCommon() { Prune(AnyCommon(), {.max_bytes = random_() % 1'000'000}); }
+
+void Worker::Prune(const EntryId& id, const storage::PruneLimits& limits) {
+  storage::Stores stores;
+  stores.push_back(stores_.Open(id, AnyDurability()));
+  stores_.Expect(
+      storage::Prune(stores, limits, std::chrono::system_clock::now(), [this](int64_t, int64_t) {
+        ++mine_.steps;
+      }).status());
+}
+
+void Worker::Compact() {
+  LmdbStore& store = stores_.Of(AnyOfMine(), AnyDurability());
+  stores_.Expect(store.Compact([this](int64_t, int64_t) { ++mine_.steps; }));
 }
 
 void Worker::CountMyVersion() {

@@ -22,8 +22,8 @@ class TorturedStores {
   TorturedStores(std::filesystem::path directory, size_t map_size, storage::Compression compression,
                  Ledger& ledger);
 
-  storage::Store& Of(const EntryId& id,
-                     storage::Durability durability = storage::Durability::kSynced);
+  storage::LmdbStore& Of(const EntryId& id,
+                         storage::Durability durability = storage::Durability::kSynced);
 
   // Whether the entry's value has this number, or there is none if that is 0.
   bool Has(const EntryId& id, uint64_t number,
@@ -32,14 +32,16 @@ class TorturedStores {
   void Expect(const absl::Status& status);
   void Complain(const std::string& what);
 
- private:
-  std::unique_ptr<storage::Store> Open(const EntryId& id, storage::Durability durability);
+  // Another store of what the entry belongs to.
+  std::unique_ptr<storage::LmdbStore> Open(const EntryId& id, storage::Durability durability);
 
+ private:
   const std::filesystem::path directory_;
   const size_t map_size_;
   const storage::Compression compression_;
   Ledger& ledger_;
-  std::map<std::tuple<int, uint32_t, storage::Durability>, std::unique_ptr<storage::Store>> stores_;
+  std::map<std::tuple<int, uint32_t, storage::Durability>, std::unique_ptr<storage::LmdbStore>>
+      stores_;
 };
 
 // Runs one thread of a process.
