@@ -20,6 +20,10 @@ namespace permacache::storage {
 // that is not a sound LMDB file.
 absl::Status CheckMetaPages(const std::filesystem::path& file);
 
+// Whether the file is a part of what LMDB writes to it first, before there is any entry: a crash or
+// a full disk cut that short. False if it cannot be read.
+bool IsUnfinished(const std::filesystem::path& file);
+
 // Checks each page that the transaction `txn_id` can reach, which must be a read transaction that
 // stays open meanwhile: it keeps other processes from reusing the pages. `fd` is the data file's.
 //   kDataLoss     a page is damaged

@@ -236,6 +236,9 @@ LmdbEnvironment::~LmdbEnvironment() {
 absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& options) {
   const std::filesystem::path file = options.directory / "data.mdb";
   absl::Status status = Annotate(CheckMetaPagesPatiently(file), file);
+  if (absl::IsDataLoss(status) && DiscardUnfinishedFile(options.directory)) {
+    status = absl::OkStatus();
+  }
   for (const bool read_only : {false, true}) {
     if (!status.ok() && !absl::IsPermissionDenied(status)) return status;
     LmdbEnvironment* environment = new LmdbEnvironment(options, read_only);
@@ -249,6 +252,22 @@ absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& option
     }
   }
   return status;
+}
+
+// Lets LMDB begin anew where a crash or a full disk cut short what it wrote first. LMDB locks the
+// first byte of the lock file while an environment is open, so that nobody is at it meanwhile. Only
+// called while this process has not opened that file, as below.
+bool LmdbEnvironment::DiscardUnfinishedFile(const std::filesystem::path& directory) {
+  const std::filesystem::path lock_file = directory / "lock.mdb", file = directory / "data.mdb";
+  const int fd = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, kFileMode);
+  if (fd < 0) return false;
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  struct flock alone = {};
+  alone.l_type = F_WRLCK;
+  alone.l_whence = SEEK_SET;
+  alone.l_len = 1;
+  if (fcntl(fd, F_SETLK, &alone) != 0) return false;
+  return IsUnfinished(file) && truncate(file.c_str(), 0) == 0;
 }
 
 // LMDB writes to the lock file through memory. Where the disk has no room for a page of it, that
@@ -285,11 +304,19 @@ absl::Status LmdbEnvironment::OpenFile() {
   const size_t map_size = AffordableMapSize(options_.map_size);
   if (int error = mdb_env_set_mapsize(env_, map_size); error != 0) return ToStatus(error, "map");
   const unsigned flags = MDB_NOTLS | (read_only_ ? MDB_RDONLY : 0);
-  const int error = mdb_env_open(env_, options_.directory.c_str(), flags, kFileMode);
+  int error = mdb_env_open(env_, options_.directory.c_str(), flags, kFileMode);
+  if (error == 0 && !read_only_) error = SyncNewFile();
   if (error != 0) return ToStatus(error, "open");
   ClearDeadReaders();
   std::move(close).Cancel();
   return absl::OkStatus();
+}
+
+// An empty file is to be complete before it has entries: if a crash tears it later, that is damage.
+int LmdbEnvironment::SyncNewFile() {
+  MDB_envinfo info;
+  mdb_env_info(env_, &info);
+  return info.me_last_txnid == 0 ? mdb_env_sync(env_, 1) : 0;
 }
 
 absl::Status LmdbEnvironment::CheckFile() {

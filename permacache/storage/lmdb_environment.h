@@ -94,8 +94,10 @@ class LmdbEnvironment {
 
   static absl::StatusOr<LmdbEnvironment*> Open(const LmdbOptions& options);
   absl::Status WriteBatch(const GroupCommit::Batch& batch);
+  static bool DiscardUnfinishedFile(const std::filesystem::path& directory);
   absl::Status AllocateLockFile() const;
   absl::Status OpenFile();
+  int SyncNewFile();
   absl::Status CheckFile();
   absl::Status CheckPresence();
 
