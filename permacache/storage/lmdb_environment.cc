@@ -136,7 +136,10 @@ class LmdbRegistry {
     }
     LmdbEnvironment*& environment = environments_[{info.st_dev, info.st_ino}];
     // Somebody may have deleted the cache; a new folder may even have got the same inode.
-    if (environment != nullptr && !environment->IsFileOf(options.directory)) environment = nullptr;
+    if (environment != nullptr &&
+        (environment->has_failed_ || !environment->IsFileOf(options.directory))) {
+      environment = nullptr;
+    }
     if (environment == nullptr) {
       absl::StatusOr<LmdbEnvironment*> opened = LmdbEnvironment::Open(options);
       if (!opened.ok()) {
@@ -228,7 +231,8 @@ LmdbEnvironment::LmdbEnvironment(const LmdbOptions& options, bool read_only)
 
 LmdbEnvironment::~LmdbEnvironment() {
   group_commit_.Close();
-  if (has_no_map_.load(std::memory_order_relaxed)) return;
+  // One that has failed would take the locks of its successor with it.
+  if (has_no_map_.load(std::memory_order_relaxed) || has_failed_) return;
   for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
   if (env_ != nullptr) mdb_env_close(env_);
 }
@@ -375,7 +379,10 @@ int LmdbEnvironment::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
   if (has_no_map_.load(std::memory_order_relaxed)) return ENOMEM;
   MDB_txn* txn = nullptr;
-  if (int error = TakeReader(&txn); error != 0) return error;
+  if (int error = TakeReader(&txn); error != 0) {
+    if (error == MDB_PANIC) has_failed_ = true;
+    return error;
+  }
   const absl::Cleanup give_back = [&] {
     mdb_txn_reset(txn);
     std::lock_guard lock(readers_mutex_);
@@ -445,7 +452,10 @@ int LmdbEnvironment::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
   if (has_no_map_.load(std::memory_order_relaxed)) return ENOMEM;
   MDB_txn* txn = nullptr;
-  if (int error = mdb_txn_begin(env_, nullptr, 0, &txn); error != 0) return error;
+  if (int error = mdb_txn_begin(env_, nullptr, 0, &txn); error != 0) {
+    if (error == MDB_PANIC) has_failed_ = true;
+    return error;
+  }
   absl::Cleanup abort = [&] { mdb_txn_abort(txn); };
   if (int error = body(txn); error != 0) return error;
   std::move(abort).Cancel();
@@ -577,6 +587,7 @@ absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
       if (IsDiskFull(options_.directory)) return absl::ResourceExhaustedError(message);
       return absl::InternalError(message);
     case MDB_BAD_RSLOT:
+    case MDB_PANIC:
       return absl::AbortedError(message);
     default:
       return error > 0 ? absl::ErrnoToStatus(error, failed) : absl::InternalError(message);

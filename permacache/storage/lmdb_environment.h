@@ -68,8 +68,9 @@ class LmdbEnvironment {
 
   bool read_only() const { return read_only_; }
 
-  // Both Read and Write return kAborted when the data file was deleted or truncated meanwhile: the
-  // environment is lost, and another has to be acquired.
+  // Both Read and Write return kAborted when the data file was deleted or truncated meanwhile, or
+  // after a meta page could not be written: the environment is lost, and another has to be
+  // acquired.
 
   // Runs `body` in a read transaction. It returns an LMDB error code, 0 for none, and must neither
   // take long nor use this environment. May run more than once if the map was resized.
@@ -128,6 +129,9 @@ class LmdbEnvironment {
 
   // Set when LMDB has given up the map and could not get another: it must not be touched any more.
   std::atomic<bool> has_no_map_ = false;
+
+  // Set when LMDB has given up the environment, as it could not write a meta page.
+  std::atomic<bool> has_failed_ = false;
 
   std::atomic<int64_t> largest_file_size_ = 0;  // LMDB never makes its file smaller
   std::atomic<uint64_t> writes_ = 0;
