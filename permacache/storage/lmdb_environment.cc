@@ -243,8 +243,10 @@ absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& option
   if (absl::IsDataLoss(status) && DiscardUnfinishedFile(options.directory)) {
     status = absl::OkStatus();
   }
+  absl::Status denied;
   for (const bool read_only : {false, true}) {
     if (!status.ok() && !absl::IsPermissionDenied(status)) return status;
+    denied = status;
     LmdbEnvironment* environment = new LmdbEnvironment(options, read_only);
     absl::Cleanup destroy = [&] { delete environment; };
     status = environment->AllocateLockFile();
@@ -255,7 +257,8 @@ absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& option
       return environment;
     }
   }
-  return status;
+  // That there is no file to be read is not what is wrong.
+  return absl::IsNotFound(status) ? denied : status;
 }
 
 // Lets LMDB begin anew where a crash or a full disk cut short what it wrote first. LMDB locks the
@@ -580,6 +583,7 @@ absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
     case MDB_READERS_FULL:
     case MDB_DBS_FULL:
     case ENOMEM:
+    case EFBIG:
       return absl::ResourceExhaustedError(message);
     case EROFS:
       return absl::PermissionDeniedError(message);
