@@ -45,6 +45,8 @@ constexpr uint32_t kVersion = 1;
 constexpr uint16_t kIntegerKeys = 0x08;
 constexpr uint64_t kNoPage = ~uint64_t{0};
 constexpr uint64_t kMetaPages = 2;
+constexpr size_t kLargestPage = 32768;
+constexpr ssize_t kSector = 512;  // disks write no less
 constexpr int kDeepest = 32;
 
 template <class T>
@@ -100,7 +102,7 @@ absl::Status CheckMeta(const Meta& meta) {
   if (meta.page_flags != kMetaPage || meta.magic != kMagic) return Damaged("not an LMDB file");
   if (meta.version != kVersion) return Damaged("an LMDB file of a version that is not known");
   const uint32_t page_size = meta.free_list.page_size;
-  if (page_size < 512 || page_size > 32768 || (page_size & (page_size - 1)) != 0) {
+  if (page_size < 512 || page_size > kLargestPage || (page_size & (page_size - 1)) != 0) {
     return Damaged("a meta page has an impossible page size");
   }
   if ((meta.free_list.flags & ~kIntegerKeys) != 0 || meta.main.flags != 0) {
@@ -317,6 +319,23 @@ absl::Status CheckSnapshot(const char* bytes, size_t size, const Meta& meta) {
   return absl::OkStatus();
 }
 
+bool IsZero(std::string_view bytes) {
+  return std::ranges::all_of(bytes, [](char byte) { return byte == 0; });
+}
+
+// Of an empty file's page there is its begin, or zeros in its place.
+bool IsPartOfEmptyMetaPage(std::string_view page, uint64_t number) {
+  if (IsZero(page)) return true;
+  char begin[kPageHeaderSize + sizeof(kMagic)] = {};
+  std::memcpy(begin, &number, sizeof(number));
+  std::memcpy(begin + kPageFlagsOffset, &kMetaPage, sizeof(kMetaPage));
+  std::memcpy(begin + kPageHeaderSize, &kMagic, sizeof(kMagic));
+  // There has been no transaction, and behind its number there is nothing.
+  constexpr size_t kTxnIdOffset = kPageHeaderSize + Meta::kSize - sizeof(uint64_t);
+  return page.starts_with(std::string_view(begin, sizeof(begin))) &&
+         IsZero(page.substr(kTxnIdOffset));
+}
+
 absl::StatusOr<size_t> SizeOf(int fd) {
   struct stat info;
   if (fstat(fd, &info) != 0) return absl::ErrnoToStatus(errno, "cannot read the data file's size");
@@ -375,6 +394,24 @@ absl::Status ContinueTransactions(int fd, uint64_t txn_id) {
     }
   }
   return absl::OkStatus();
+}
+
+bool IsUnfinished(const std::filesystem::path& file) {
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return false;
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  const size_t page_size = std::min<size_t>(sysconf(_SC_PAGESIZE), kLargestPage);
+  std::string bytes(kMetaPages * page_size + 1, '\0');
+  const ssize_t got = pread(fd, bytes.data(), bytes.size(), 0);
+  if (got < 0 || got % kSector != 0 || static_cast<size_t>(got) == bytes.size()) return false;
+  bytes.resize(got);
+  for (uint64_t number = 0; number < kMetaPages; ++number) {
+    const size_t begin = std::min(number * page_size, bytes.size());
+    if (!IsPartOfEmptyMetaPage(std::string_view(bytes).substr(begin, page_size), number)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 absl::Status CheckPages(int fd, uint64_t txn_id) {

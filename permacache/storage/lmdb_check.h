@@ -24,6 +24,10 @@ absl::Status CheckMetaPages(const std::filesystem::path& file);
 // its meta pages have number 1, whatever the number of what was copied.
 absl::Status ContinueTransactions(int fd, uint64_t txn_id);
 
+// Whether the file is a part of what LMDB writes to it first, before there is any entry: a crash or
+// a full disk cut that short. False if it cannot be read.
+bool IsUnfinished(const std::filesystem::path& file);
+
 // Checks each page that the transaction `txn_id` can reach, which must be a read transaction that
 // stays open meanwhile: it keeps other processes from reusing the pages. `fd` is the data file's.
 //   kDataLoss     a page is damaged

@@ -172,7 +172,8 @@ class LmdbRegistry {
     LmdbEnvironment* predecessor = nullptr;
     // Somebody may have deleted or compacted the cache; a new folder may even have got the same
     // inode.
-    if (environment != nullptr && !environment->IsFileOf(options.directory)) {
+    if (environment != nullptr &&
+        (environment->has_failed_ || !environment->IsFileOf(options.directory))) {
       predecessor = std::exchange(environment, nullptr);
       predecessor->Abandon();
       abandoned_.push_back(predecessor);
@@ -308,8 +309,13 @@ absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& option
 absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::TryOpen(const LmdbOptions& options) {
   const std::filesystem::path file = options.directory / kDataFile;
   absl::Status status = Annotate(CheckMetaPagesPatiently(file), file);
+  if (absl::IsDataLoss(status) && DiscardUnfinishedFile(options.directory)) {
+    status = absl::OkStatus();
+  }
+  absl::Status denied;
   for (const bool read_only : {false, true}) {
     if (!status.ok() && !absl::IsPermissionDenied(status)) return status;
+    denied = status;
     LmdbEnvironment* environment = new LmdbEnvironment(options, read_only);
     absl::Cleanup destroy = [&] { delete environment; };
     status = environment->AllocateLockFile();
@@ -320,7 +326,24 @@ absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::TryOpen(const LmdbOptions& opt
       return environment;
     }
   }
-  return status;
+  // That there is no file to be read is not what is wrong.
+  return absl::IsNotFound(status) ? denied : status;
+}
+
+// Lets LMDB begin anew where a crash or a full disk cut short what it wrote first. LMDB locks the
+// first byte of the lock file while an environment is open, so that nobody is at it meanwhile. Only
+// called while this process has not opened that file, as below.
+bool LmdbEnvironment::DiscardUnfinishedFile(const std::filesystem::path& directory) {
+  const std::filesystem::path lock_file = directory / kLockFile, file = directory / kDataFile;
+  const int fd = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, kFileMode);
+  if (fd < 0) return false;
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  struct flock alone = {};
+  alone.l_type = F_WRLCK;
+  alone.l_whence = SEEK_SET;
+  alone.l_len = 1;
+  if (fcntl(fd, F_SETLK, &alone) != 0) return false;
+  return IsUnfinished(file) && truncate(file.c_str(), 0) == 0;
 }
 
 // LMDB writes to the lock file through memory. Where the disk has no room for a page of it, that
@@ -357,7 +380,8 @@ absl::Status LmdbEnvironment::OpenFile() {
   const size_t map_size = AffordableMapSize(options_.map_size);
   if (int error = mdb_env_set_mapsize(env_, map_size); error != 0) return ToStatus(error, "map");
   const unsigned flags = MDB_NOTLS | (read_only_ ? MDB_RDONLY : 0);
-  const int error = mdb_env_open(env_, options_.directory.c_str(), flags, kFileMode);
+  int error = mdb_env_open(env_, options_.directory.c_str(), flags, kFileMode);
+  if (error == 0 && !read_only_) error = SyncNewFile();
   if (error != 0) return ToStatus(error, "open");
   MDB_stat stat;
   mdb_env_stat(env_, &stat);
@@ -365,6 +389,13 @@ absl::Status LmdbEnvironment::OpenFile() {
   ClearDeadReaders();
   std::move(close).Cancel();
   return absl::OkStatus();
+}
+
+// An empty file is to be complete before it has entries: if a crash tears it later, that is damage.
+int LmdbEnvironment::SyncNewFile() {
+  MDB_envinfo info;
+  mdb_env_info(env_, &info);
+  return info.me_last_txnid == 0 ? mdb_env_sync(env_, 1) : 0;
 }
 
 absl::Status LmdbEnvironment::CheckFile() {
@@ -428,7 +459,10 @@ int LmdbEnvironment::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
   if (int error = CheckPresenceLately(); error != 0) return error;
   MDB_txn* txn = nullptr;
-  if (int error = TakeReader(&txn); error != 0) return error;
+  if (int error = TakeReader(&txn); error != 0) {
+    if (error == MDB_PANIC) has_failed_ = true;
+    return error;
+  }
   const absl::Cleanup give_back = [&] {
     mdb_txn_reset(txn);
     std::lock_guard lock(readers_mutex_);
@@ -578,7 +612,10 @@ int LmdbEnvironment::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
   if (int error = CheckPresence(); error != 0) return error;
   MDB_txn* txn = nullptr;
-  if (int error = mdb_txn_begin(env_, nullptr, 0, &txn); error != 0) return error;
+  if (int error = mdb_txn_begin(env_, nullptr, 0, &txn); error != 0) {
+    if (error == MDB_PANIC) has_failed_ = true;
+    return error;
+  }
   absl::Cleanup abort = [&] { mdb_txn_abort(txn); };
   // Another file may have taken its place while this thread waited for its turn.
   if (int error = CheckPresence(); error != 0) return error;
@@ -743,6 +780,7 @@ absl::Status LmdbEnvironment::Compact(OnProgress progress) {
 // Puts a copy of what transaction `last` has committed in the place of the data file. The lock file
 // stays: it goes with the copy just as well.
 absl::Status LmdbEnvironment::Replace(uint64_t last, OnProgress progress) {
+  if (last == 0) return absl::OkStatus();  // there is nothing to copy
   const absl::StatusOr<Folder> folder = Folder::Open(options_.directory);
   if (!folder.ok()) return folder.status();
   absl::StatusOr<TemporaryFile> copy = TemporaryFile::Make(*folder);
@@ -818,6 +856,7 @@ absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
     case MDB_READERS_FULL:
     case MDB_DBS_FULL:
     case ENOMEM:
+    case EFBIG:
       return absl::ResourceExhaustedError(message);
     case EROFS:
       return absl::PermissionDeniedError(message);
@@ -825,6 +864,7 @@ absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
       if (IsDiskFull(options_.directory)) return absl::ResourceExhaustedError(message);
       return absl::InternalError(message);
     case MDB_BAD_RSLOT:
+    case MDB_PANIC:
       return absl::AbortedError(message);
     default:
       return error > 0 ? absl::ErrnoToStatus(error, failed) : absl::InternalError(message);

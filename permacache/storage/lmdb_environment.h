@@ -79,9 +79,10 @@ class LmdbEnvironment {
 
   bool read_only() const { return read_only_; }
 
-  // All of these return kAborted when the data file was deleted, replaced or truncated meanwhile:
-  // the environment is lost, and another has to be acquired. A write always notices; a read does if
-  // somebody has committed since, and some milliseconds later in any case.
+  // All of these return kAborted when the data file was deleted, replaced or truncated meanwhile,
+  // or after a meta page could not be written: the environment is lost, and another has to be
+  // acquired. A write always notices; a read does if somebody has committed since, and some
+  // milliseconds later in any case.
 
   // Runs `body` in a read transaction. It returns an LMDB error code, 0 for none, and must neither
   // take long nor use this environment. May run more than once if the map was resized.
@@ -138,8 +139,10 @@ class LmdbEnvironment {
   absl::Status Replace(uint64_t last, OnProgress progress);
   absl::Status CopyTo(int fd, OnProgress progress);
   void SweepFiles();
+  static bool DiscardUnfinishedFile(const std::filesystem::path& directory);
   absl::Status AllocateLockFile() const;
   absl::Status OpenFile();
+  int SyncNewFile();
   absl::Status CheckFile();
   int CheckPresence();
   int CheckPresenceLately();
@@ -174,6 +177,9 @@ class LmdbEnvironment {
   // These are guarded by gate_, too.
   bool is_abandoned_ = false;  // another file has taken the place of this one's
   bool has_no_map_ = false;    // LMDB has given up its map and could not get another
+
+  // Set when LMDB has given up the environment, as it could not write a meta page.
+  std::atomic<bool> has_failed_ = false;
 
   CommitWatch commits_;
   std::atomic<int64_t> largest_file_size_ = 0;  // LMDB never makes its file smaller

@@ -1,14 +1,16 @@
-// Whatever the store answers, a call returns the function's result.
+// Whatever the store answers and the disk does, a call returns the function's result.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,6 +19,7 @@
 #include "permacache/memoize/memoize.h"
 #include "permacache/storage/memory_store.h"
 #include "permacache/testing/faulty_store.h"
+#include "permacache/testing/system_calls.h"
 #include "permacache/testing/temporary_directory.h"
 
 namespace permacache::testing {
@@ -38,11 +41,15 @@ std::shared_ptr<FaultyStore> NewStore() {
 // Failures as they are told.
 class Told {
  public:
-  std::shared_ptr<memoize::FailureReporter> ReporterOf(const std::string& function) {
-    return std::make_shared<memoize::FailureReporter>(function, [this](const Failure& failure) {
+  FailureHandler Handler() {
+    return [this](const Failure& failure) {
       std::lock_guard lock(mutex_);
       codes_.push_back(failure.status.code());
-    });
+    };
+  }
+
+  std::shared_ptr<memoize::FailureReporter> ReporterOf(const std::string& function) {
+    return std::make_shared<memoize::FailureReporter>(function, Handler());
   }
 
   std::vector<absl::StatusCode> codes() const {
@@ -230,6 +237,102 @@ TEST_F(FaultsTest, OfTheDigestsOfFilesCostOnlyTheReading) {
   EXPECT_GT(digests->hits(StoreCall::kGet), 0);
   EXPECT_EQ(f.Stats().failures, 0);
   EXPECT_THAT(told_.codes(), ElementsAre(absl::StatusCode::kDataLoss));
+}
+
+// A system call that fails below a cache on disk, and the kind of failure that calls see.
+struct DiskFault {
+  const char* name;
+  Storage storage;
+  SystemCall call;
+  int error;
+  absl::StatusCode code;
+};
+
+std::ostream& operator<<(std::ostream& out, const DiskFault& fault) { return out << fault.name; }
+
+class EachDiskFault : public FaultsTest, public ::testing::WithParamInterface<DiskFault> {
+ protected:
+  auto SquareOnDisk(Durability durability) {
+    const Cache cache({.directory = directory_.path(),
+                       .storage = GetParam().storage,
+                       .on_failure = told_.Handler()});
+    return cache.Memoize({.name = "f", .durability = durability}, [this](int x) {
+      ++computed_;
+      return x * x;
+    });
+  }
+
+  Fault fault() const { return {GetParam().call, GetParam().error, directory_.path().string()}; }
+
+  TemporaryDirectory directory_;
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Faults, EachDiskFault,
+    ::testing::Values(DiskFault{"FullDisk", Storage::kDisk, SystemCall::kWrite, ENOSPC,
+                                absl::StatusCode::kResourceExhausted},
+                      DiskFault{"BadDisk", Storage::kDisk, SystemCall::kSync, EIO,
+                                absl::StatusCode::kInternal},
+                      DiskFault{"FullDiskOfFiles", Storage::kFiles, SystemCall::kWrite, ENOSPC,
+                                absl::StatusCode::kResourceExhausted},
+                      DiskFault{"BadDiskOfFiles", Storage::kFiles, SystemCall::kSync, EIO,
+                                absl::ErrnoToStatusCode(EIO)}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST_P(EachDiskFault, CostsOnlyTheStoring) {
+  const auto f = SquareOnDisk(Durability::kSynced);
+  EXPECT_EQ(f(2), 4);
+  {
+    const ScopedFault scoped(fault());
+    EXPECT_EQ(f(3), 9);
+    EXPECT_EQ(f(3), 9);
+    EXPECT_EQ(f(2), 4);
+    EXPECT_GE(scoped.hits(), 2);
+  }
+  EXPECT_EQ(computed_, 3);
+  EXPECT_EQ(f.Stats().failures, 2);
+  EXPECT_THAT(told_.codes(), ElementsAre(GetParam().code));
+  EXPECT_EQ(f(3), 9);
+  EXPECT_EQ(f(3), 9);
+  EXPECT_EQ(computed_, 4);
+  EXPECT_EQ(f.Size(), 2);
+}
+
+TEST_P(EachDiskFault, OfResultsThatWaitIsToldBySyncAll) {
+  if (GetParam().storage == Storage::kFiles) GTEST_SKIP() << "there they do not wait";
+  const auto f = SquareOnDisk(Durability::kGrouped);
+  EXPECT_EQ(f(2), 4);
+  SyncAll();
+  {
+    const ScopedFault scoped(fault());
+    EXPECT_EQ(f(3), 9);
+    EXPECT_THROW(SyncAll(), Error);
+    EXPECT_GT(scoped.hits(), 0);
+  }
+  EXPECT_EQ(f.Stats().failures, 1);
+  EXPECT_THAT(told_.codes(), ElementsAre(GetParam().code));
+  EXPECT_EQ(f(3), 9);
+  SyncAll();
+  EXPECT_EQ(computed_, 3);
+  EXPECT_EQ(f.Size(), 2);
+}
+
+TEST_F(FaultsTest, WithoutDescriptorsCallsComputeUntilThereAreSome) {
+  const TemporaryDirectory directory;
+  const auto f =
+      Cache({.directory = directory.path(), .on_failure = told_.Handler()}).Memoize("f", [](int x) {
+        return x * x;
+      });
+  {
+    const ScopedFault fault({SystemCall::kOpen, EMFILE, directory.path().string()});
+    EXPECT_EQ(f(3), 9);
+    EXPECT_THROW(f.Size(), Error);
+    EXPECT_GT(fault.hits(), 0);
+  }
+  EXPECT_THAT(told_.codes(), ElementsAre(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(f.Size(), 0);  // tries at once
+  EXPECT_EQ(f(3), 9);
+  EXPECT_EQ(f.Size(), 1);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "permacache/storage/lmdb_environment.h"
 #include "permacache/storage/lmdb_store.h"
 #include "permacache/testing/random.h"
 #include "permacache/testing/temporary_directory.h"
@@ -23,6 +24,7 @@ namespace permacache::testing {
 namespace {
 
 using storage::CheckMetaPages;
+using storage::LmdbEnvironment;
 using storage::LmdbStore;
 using storage::Record;
 
@@ -108,6 +110,49 @@ TEST(LmdbCheck, FindsAFileThatIsNotLmdbs) {
     const Outcome outcome = Use(bytes);
     EXPECT_TRUE(absl::IsDataLoss(outcome.opened)) << outcome.opened;
     EXPECT_THAT(std::string(outcome.opened.message()), ::testing::HasSubstr("data.mdb"));
+  }
+}
+
+// What LMDB writes when it makes a file.
+std::string MakeEmptyDataFile() {
+  const TemporaryDirectory directory;
+  const auto environment = LmdbEnvironment::Acquire({.directory = directory.path()});
+  EXPECT_TRUE(environment.ok()) << environment.status();
+  return ReadFile(directory.path() / "data.mdb");
+}
+
+// A crash or a full disk may cut it short; there is nothing in it to be lost.
+TEST(LmdbCheck, LetsAFileThatIsUnfinishedBeginAnew) {
+  const std::string whole = MakeEmptyDataFile();
+  ASSERT_EQ(whole.size(), 2 * kPage);
+  std::vector<std::string> parts = {std::string(512, '\0'), std::string(2 * kPage, '\0'),
+                                    std::string(kPage, '\0') + whole.substr(kPage),
+                                    whole.substr(0, kPage) + std::string(512, '\0')};
+  for (const size_t size :
+       {size_t{512}, size_t{1024}, kPage - 512, kPage, kPage + 512, 2 * kPage - 512, 2 * kPage}) {
+    parts.push_back(whole.substr(0, size));
+  }
+  for (const std::string& part : parts) {
+    const Outcome outcome = Use(part);
+    EXPECT_TRUE(outcome.opened.ok()) << outcome.opened;
+    EXPECT_EQ(outcome.misses, kEntries);
+  }
+}
+
+TEST(LmdbCheck, LetsNoOtherShortFileBeginAnew) {
+  const std::string whole = MakeEmptyDataFile();
+  for (const size_t at : {size_t{0}, size_t{9}, size_t{10}, size_t{16}, size_t{19}, size_t{144},
+                          size_t{151}, size_t{152}, size_t{1000}, kPage - 513}) {
+    for (const size_t page : {size_t{0}, kPage}) {
+      std::string bytes = whole.substr(0, 2 * kPage - 512);
+      bytes[page + at] ^= 1;
+      EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened)) << page + at;
+    }
+  }
+  const std::string used = MakeDataFile();
+  for (const std::string& bytes : {whole.substr(0, 1), whole.substr(0, 2 * kPage - 1),
+                                   used.substr(0, kPage), used.substr(0, 2 * kPage - 512)}) {
+    EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened)) << bytes.size();
   }
 }
 
