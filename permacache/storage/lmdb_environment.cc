@@ -385,7 +385,9 @@ absl::Status LmdbEnvironment::OpenFile() {
   if (error != 0) return ToStatus(error, "open");
   MDB_stat stat;
   mdb_env_stat(env_, &stat);
-  if (absl::Status status = commits_.Open(DataFile(), stat.ms_psize); !status.ok()) return status;
+  if (absl::Status status = commits_.Open(DataFile(), stat.ms_psize); !status.ok()) {
+    return Annotate(status, options_.directory / kDataFile);
+  }
   ClearDeadReaders();
   std::move(close).Cancel();
   return absl::OkStatus();
@@ -659,7 +661,7 @@ std::shared_lock<std::shared_mutex> LmdbEnvironment::EnterTransaction() {
 
 size_t LmdbEnvironment::MapSize() {
   const auto gate = EnterTransaction();
-  if (is_abandoned_) return 0;
+  if (is_abandoned_ || has_no_map_) return 0;
   MDB_envinfo info;
   mdb_env_info(env_, &info);
   return info.me_mapsize;
@@ -667,7 +669,7 @@ size_t LmdbEnvironment::MapSize() {
 
 void LmdbEnvironment::ClearDeadReaders() {
   const auto gate = EnterTransaction();
-  if (is_abandoned_) return;
+  if (is_abandoned_ || has_no_map_) return;
   int dead = 0;
   mdb_reader_check(env_, &dead);
 }
@@ -685,7 +687,7 @@ absl::Status LmdbEnvironment::AdoptMap() {
   MDB_stat stat;
   {
     const auto gate = EnterTransaction();
-    if (is_abandoned_) return ToStatus(kFileLost, "grow the map of");
+    if (int error = CheckPresence(); error != 0) return ToStatus(error, "grow the map of");
     mdb_env_info(env_, &info);
     mdb_env_stat(env_, &stat);
   }
