@@ -4,19 +4,15 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "permacache/storage/lmdb_store.h"
-#include "permacache/testing/random.h"
 #include "permacache/testing/temporary_directory.h"
 
 namespace permacache::testing {
@@ -57,8 +53,6 @@ std::string MakeDataFile() {
 struct Outcome {
   absl::Status opened;
   int right = 0;
-  int misses = 0;
-  int errors = 0;
   int wrong = 0;
 };
 
@@ -72,17 +66,13 @@ Outcome Use(const std::string& bytes) {
   if (!store.ok()) return outcome;
   for (int i = 0; i < kEntries; ++i) {
     std::optional<std::string> value;
-    const absl::StatusOr<bool> found =
-        (*store)->Get(Key(i), [&](const Record& record) { value = std::string(record.value); });
-    outcome.errors += !found.ok();
-    outcome.misses += found.ok() && !*found;
+    const auto keep = [&](const Record& record) { value = std::string(record.value); };
+    (*store)->Get(Key(i), keep).IgnoreError();
     outcome.right += value == Value(i);
     outcome.wrong += value.has_value() && value != Value(i);
     if (i % 30 == 0 && (*store)->Put(Key(i), {.value = Value(i)}).ok()) {
       value.reset();
-      const auto again =
-          (*store)->Get(Key(i), [&](const Record& record) { value = std::string(record.value); });
-      outcome.wrong += again.ok() && value != Value(i);
+      outcome.wrong += (*store)->Get(Key(i), keep).ok() && value != Value(i);
     }
   }
   return outcome;
@@ -163,50 +153,6 @@ TEST(LmdbCheck, FindsEachTruncation) {
         << size << ": " << outcome.opened;
     EXPECT_EQ(outcome.wrong, 0);
   }
-}
-
-// Every kind of damage gives right values, misses or errors; the test's process surviving is half
-// of what it shows.
-TEST(LmdbCheck, RandomDamageNeverGivesWrongValuesNorACrash) {
-  using Damage = std::function<void(std::string&, std::mt19937_64&)>;
-  const std::vector<Damage> kinds = {
-      [](std::string& bytes, auto& random) {  // flips a bit
-        bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 8);
-      },
-      [](std::string& bytes, auto& random) {  // flips bits in headers and pointers of pages
-        for (int i = 0; i < 5; ++i) {
-          bytes[random() % (bytes.size() / kPage) * kPage + random() % 64] ^=
-              static_cast<char>(1 << random() % 8);
-        }
-      },
-      [](std::string& bytes, auto& random) {  // overwrites a stretch with noise
-        const size_t begin = random() % bytes.size();
-        const size_t end = std::min(bytes.size(), begin + random() % 3000);
-        for (size_t i = begin; i < end; ++i) bytes[i] = static_cast<char>(random());
-      },
-      [](std::string& bytes, auto& random) {  // zeroes a page
-        bytes.replace(random() % (bytes.size() / kPage) * kPage, kPage, kPage, '\0');
-      },
-      [](std::string& bytes, auto& random) {  // swaps two pages
-        const size_t a = random() % (bytes.size() / kPage) * kPage;
-        const size_t b = random() % (bytes.size() / kPage) * kPage;
-        std::swap_ranges(bytes.begin() + a, bytes.begin() + a + kPage, bytes.begin() + b);
-      },
-      [](std::string& bytes, auto& random) { bytes.resize(random() % bytes.size()); },
-  };
-  std::mt19937_64 random = SeededRandom();
-  const std::string sound = MakeDataFile();
-  int refused = 0, used = 0;
-  for (int round = 0; round < 240; ++round) {
-    std::string bytes = sound;
-    kinds[round % kinds.size()](bytes, random);
-    const Outcome outcome = Use(bytes);
-    EXPECT_EQ(outcome.wrong, 0) << "round " << round;
-    ++(outcome.opened.ok() ? used : refused);
-  }
-  // Both happen, or the damage would not be what it is meant to be.
-  EXPECT_GT(refused, 0);
-  EXPECT_GT(used, 0);
 }
 
 }  // namespace
