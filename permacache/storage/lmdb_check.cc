@@ -347,6 +347,10 @@ absl::Status CheckMetaPages(const std::filesystem::path& file) {
     const Meta meta(page);
     if (absl::Status status = CheckMeta(meta); !status.ok()) return status;
     if (i > 0 && meta.free_list.page_size != offset) return Damaged("two different page sizes");
+    // Transactions take turns on the meta pages. LMDB finds that of a transaction by its number.
+    if (meta.txn_id != 0 && meta.txn_id % kMetaPages != i) {
+      return Damaged("a meta page lies in the other's place");
+    }
     offset = meta.free_list.page_size;
   }
   if (*size < kMetaPages * offset) return Damaged("the file ends within its meta pages");
@@ -363,7 +367,7 @@ absl::Status CheckPages(int fd, uint64_t txn_id) {
   const char* bytes = static_cast<const char*>(map);
   const size_t page_size = Meta(bytes).free_list.page_size;
   const Meta meta(bytes + (txn_id % kMetaPages) * page_size);
-  // Transactions take turns on the two meta pages. A file without any has number 0 on both.
+  // A file without any transaction has number 0 on both.
   if (meta.txn_id != txn_id) return absl::UnavailableError("the transaction is too old");
   if (absl::Status status = CheckMeta(meta); !status.ok()) return status;
   return CheckSnapshot(bytes, *size, meta);

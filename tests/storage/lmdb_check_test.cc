@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -104,6 +105,13 @@ TEST(LmdbCheck, FindsAFileThatIsNotLmdbs) {
 TEST(LmdbCheck, FindsAPageSizeThatLmdbCannotHave) {
   std::string bytes = MakeDataFile();
   bytes[kPage + 16 + 24 + 2] = 1;  // 65536 + 4096 on the second meta page
+  EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened));
+}
+
+// LMDB would read the earlier one for the later, whose pages are in use again.
+TEST(LmdbCheck, FindsMetaPagesThatWereSwapped) {
+  std::string bytes = MakeDataFile();
+  std::swap_ranges(bytes.begin(), bytes.begin() + kPage, bytes.begin() + kPage);
   EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened));
 }
 
