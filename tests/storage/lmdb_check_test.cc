@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <lmdb.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -10,16 +11,23 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "permacache/storage/key_digest.h"
+#include "permacache/storage/lmdb_environment.h"
 #include "permacache/storage/lmdb_store.h"
+#include "permacache/testing/random.h"
 #include "permacache/testing/temporary_directory.h"
 
 namespace permacache::testing {
 namespace {
 
 using storage::CheckMetaPages;
+using storage::CheckPages;
+using storage::KeyDigest;
+using storage::LmdbEnvironment;
 using storage::LmdbStore;
 using storage::Record;
 
@@ -85,6 +93,48 @@ TEST(LmdbCheck, LetsASoundFilePass) {
   EXPECT_EQ(outcome.right, kEntries);
 }
 
+// Puts or erases some entries of any size in one transaction.
+absl::Status ChangeSome(LmdbEnvironment& environment, MDB_dbi database, bool grows,
+                        std::mt19937_64& random) {
+  return environment.Write([&](MDB_txn* txn) {
+    for (uint64_t left = random() % 200; left > 0; --left) {
+      KeyDigest digest = storage::DigestOfKey(Key(static_cast<int>(random() % 5000)));
+      const std::string value(random() % 50 == 0 ? random() % 20'000 : random() % 500, 'v');
+      MDB_val key{digest.size(), digest.data()};
+      MDB_val bytes{value.size(), const_cast<char*>(value.data())};
+      const bool puts = random() % 8 == 0 ? !grows : grows;
+      const int error =
+          puts ? mdb_put(txn, database, &key, &bytes, 0) : mdb_del(txn, database, &key, nullptr);
+      if (error != 0 && error != MDB_NOTFOUND) return error;
+    }
+    return 0;
+  });
+}
+
+// The trees grow and shrink, so that pages split, merge and become free in every way.
+TEST(LmdbCheck, LetsWhateverLmdbMakesPass) {
+  const TemporaryDirectory directory(ParentInMemory());
+  const std::filesystem::path file = directory.path() / "data.mdb";
+  std::mt19937_64 random = SeededRandom();
+  const auto environment = LmdbEnvironment::Acquire({.directory = directory.path()}).value();
+  for (int round = 0; round < 600; ++round) {
+    const MDB_dbi database = environment->OpenGeneration(round % 3).value();
+    ASSERT_TRUE(ChangeSome(*environment, database, round / 100 % 2 == 0, random).ok());
+    const absl::Status metas = CheckMetaPages(file);
+    ASSERT_TRUE(metas.ok()) << metas;
+    absl::Status pages;
+    ASSERT_TRUE(environment
+                    ->Read([&](MDB_txn* txn) {
+                      mdb_filehandle_t fd;
+                      mdb_env_get_fd(mdb_txn_env(txn), &fd);
+                      pages = CheckPages(fd, mdb_txn_id(txn));
+                      return 0;
+                    })
+                    .ok());
+    ASSERT_TRUE(pages.ok()) << pages;
+  }
+}
+
 TEST(LmdbCheck, LetsAMissingAndAnEmptyFilePass) {
   const TemporaryDirectory directory;
   EXPECT_TRUE(CheckMetaPages(directory.path() / "missing").ok());
@@ -137,6 +187,29 @@ TEST(LmdbCheck, FindsAPageThatClaimsToBeDirty) {
   }
   ASSERT_GT(changed, 0);
   EXPECT_TRUE(absl::IsDataLoss(Use(bytes).opened));
+}
+
+// LMDB would not find what is there, and find again what was erased.
+TEST(LmdbCheck, FindsKeysThatBelongOnAnotherPage) {
+  constexpr char kLeaf = 0x02;
+  constexpr size_t kNumber = 8;  // stays, as the check would notice another
+  const std::string sound = MakeDataFile();
+  std::vector<size_t> leaves;
+  for (size_t page = 2 * kPage; page < sound.size(); page += kPage) {
+    if (sound[page + 10] == kLeaf && sound[page + 11] == 0) leaves.push_back(page);
+  }
+  int found = 0;
+  for (size_t i = 1; i < leaves.size(); ++i) {
+    std::string bytes = sound;
+    bytes.replace(leaves[i] + kNumber, kPage - kNumber, sound, leaves[i - 1] + kNumber,
+                  kPage - kNumber);
+    const Outcome outcome = Use(bytes);
+    // A page may be a free one; then nothing is missing.
+    EXPECT_TRUE(absl::IsDataLoss(outcome.opened) || outcome.right == kEntries)
+        << leaves[i] << ": " << outcome.opened;
+    found += absl::IsDataLoss(outcome.opened);
+  }
+  EXPECT_GT(found, 0);
 }
 
 TEST(LmdbCheck, FindsWhatIsNoRegularFile) {
