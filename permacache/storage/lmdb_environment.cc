@@ -43,12 +43,10 @@ constexpr mdb_mode_t kFileMode = 0600;
 constexpr int kChecksBeforeDamaged = 10;
 constexpr auto kPauseBetweenChecks = std::chrono::milliseconds(5);
 
-// From 0.9.26 to 0.9.31 mdb_env_close destroys the mutexes that other processes use.
-bool IsClosingSafe() {
+bool IsClosingSafeHere() {
   int major, minor, patch;
   mdb_version(&major, &minor, &patch);
-  const auto version = std::tuple(major, minor, patch);
-  return version < std::tuple(0, 9, 26) || version > std::tuple(0, 9, 31);
+  return IsClosingSafe(major, minor, patch);
 }
 
 absl::Status MakeDirectory(const std::filesystem::path& directory) {
@@ -151,7 +149,7 @@ class LmdbRegistry {
 
   void Release(LmdbEnvironment* environment) {
     std::lock_guard lock(mutex_);
-    if (--environment->shares_ > 0 || !IsClosingSafe()) return;
+    if (--environment->shares_ > 0 || !IsClosingSafeHere()) return;
     std::erase_if(environments_, [&](const auto& entry) { return entry.second == environment; });
     delete environment;
   }
@@ -206,6 +204,11 @@ class LmdbRegistry {
   std::map<std::pair<dev_t, ino_t>, LmdbEnvironment*> environments_;
   std::atomic<uint64_t> fork_count_ = 0;
 };
+
+bool IsClosingSafe(int major, int minor, int patch) {
+  const auto version = std::tuple(major, minor, patch);
+  return version < std::tuple(0, 9, 26) || version > std::tuple(0, 9, 31);
+}
 
 absl::Status SyncAllEnvironments() { return LmdbRegistry::Get().SyncAll(); }
 
