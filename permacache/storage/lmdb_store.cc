@@ -198,7 +198,7 @@ absl::StatusOr<GroupCommit::Entry> LmdbStore::Seal(const Opened& here, std::stri
                     .value_size = packed.value_size(),
                     .stored = packed.stored()};
   std::string reference;
-  if (packed.stored().size() >= ValueFiles::kLeastSize) {
+  if (packed.stored().size() >= options_.least_file_size) {
     absl::StatusOr<std::shared_ptr<ValueFiles::Written>> file =
         here.environment->value_files().Write(PlaceOf(key), packed.stored());
     if (!file.ok()) return file.status();

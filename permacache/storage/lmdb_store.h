@@ -8,6 +8,7 @@
 #define PERMACACHE_STORAGE_LMDB_STORE_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@
 #include "permacache/storage/lmdb_environment.h"
 #include "permacache/storage/place.h"
 #include "permacache/storage/store.h"
+#include "permacache/storage/value_files.h"
 
 namespace permacache::storage {
 
@@ -25,6 +27,7 @@ struct LmdbStoreOptions {
   uint32_t version = 0;  // entries of different versions do not see each other
   Compression compression = Compression::kNone;  // of records to be written; any can be read
   Durability durability = Durability::kSynced;
+  size_t least_file_size = ValueFiles::kLeastSize;  // bytes from which on values get files
   OnLost on_lost = {};  // told of records that waited and could not be written after all
 };
 

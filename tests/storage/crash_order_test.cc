@@ -302,7 +302,8 @@ std::unique_ptr<Store> OpenLmdb(const fs::path& directory) {
   // The map begins so small that it has to grow.
   auto store = LmdbStore::Open(
       {.environment = {.directory = directory / "a" / "f", .map_size = size_t{1} << 16},
-       .durability = kDurability});
+       .durability = kDurability,
+       .least_file_size = 3000});
   if (!store.ok()) std::cerr << store.status() << std::endl;
   return store.ok() ? *std::move(store) : nullptr;
 }

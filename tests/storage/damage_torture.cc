@@ -73,7 +73,8 @@ absl::StatusOr<std::unique_ptr<Store>> OpenLmdb(const fs::path& folder, Durabili
   return LmdbStore::Open({.environment = {.directory = folder, .map_size = size_t{1} << 24},
                           .version = static_cast<uint32_t>(kCompression),
                           .compression = kCompression,
-                          .durability = durability});
+                          .durability = durability,
+                          .least_file_size = 3000});
 }
 
 template <FileFormat kFormat>

@@ -96,7 +96,7 @@ class Supervisor {
   using Steps = std::array<uint64_t, kMostThreads>;
 
   std::unique_ptr<TorturedStores> NewStores() const {
-    return std::make_unique<TorturedStores>(directory_.path(), size_t{1} << 30,
+    return std::make_unique<TorturedStores>(directory_.path(), size_t{1} << 30, 1000,
                                             storage::Compression::kNone, *ledger_);
   }
 

@@ -22,9 +22,10 @@ using storage::Record;
 using storage::Store;
 
 TorturedStores::TorturedStores(std::filesystem::path directory, size_t map_size,
-                               Compression compression, Ledger& ledger)
+                               size_t least_file_size, Compression compression, Ledger& ledger)
     : directory_(std::move(directory)),
       map_size_(map_size),
+      least_file_size_(least_file_size),
       compression_(compression),
       ledger_(ledger) {}
 
@@ -41,6 +42,7 @@ std::unique_ptr<LmdbStore> TorturedStores::Open(const EntryId& id, Durability du
                        .version = id.version(),
                        .compression = compression_,
                        .durability = durability,
+                       .least_file_size = least_file_size_,
                        .on_lost = [this](const absl::Status& status) { Expect(status); }});
   if (!store.ok()) throw std::runtime_error(store.status().ToString());
   return *std::move(store);
@@ -77,6 +79,8 @@ class Worker {
         random_(seed),
         // The map has to grow, or not.
         stores_(directory, size_t{1} << (16 + 8 * (random_() % 3)),
+                // Most values lie in files, or few do.
+                random_() % 2 == 0 ? 1000 : storage::ValueFiles::kLeastSize,
                 static_cast<Compression>(random_() % 2), ledger) {}
 
   [[noreturn]] void Run();

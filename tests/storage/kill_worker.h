@@ -19,8 +19,8 @@ namespace permacache::testing {
 // be is counted in the ledger and told on stderr.
 class TorturedStores {
  public:
-  TorturedStores(std::filesystem::path directory, size_t map_size, storage::Compression compression,
-                 Ledger& ledger);
+  TorturedStores(std::filesystem::path directory, size_t map_size, size_t least_file_size,
+                 storage::Compression compression, Ledger& ledger);
 
   storage::LmdbStore& Of(const EntryId& id,
                          storage::Durability durability = storage::Durability::kSynced);
@@ -38,6 +38,7 @@ class TorturedStores {
  private:
   const std::filesystem::path directory_;
   const size_t map_size_;
+  const size_t least_file_size_;
   const storage::Compression compression_;
   Ledger& ledger_;
   std::map<std::tuple<int, uint32_t, storage::Durability>, std::unique_ptr<storage::LmdbStore>>
