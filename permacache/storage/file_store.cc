@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/storage/coarse_clock.h"
 #include "permacache/storage/entry_name.h"
 #include "permacache/storage/envelope.h"
 #include "permacache/storage/files.h"

@@ -1,8 +1,8 @@
-// One LMDB environment, shared by everything in this process that uses its directory.
+// One LMDB environment with the results of one function, shared by everything in this process that
+// uses its directory: the data file, the files of large values beside it, what waits to be written
+// to them, and what was read from them lately.
 //
-// LMDB asks much of who embeds it: an environment must not be opened twice in one process, nor be
-// used after a fork; its map must be large enough, and may be resized only while no transaction
-// runs; readers that died must be cleared away. All of that is done here, once.
+// An environment must not be opened twice in one process, nor be used after a fork.
 //
 // Thread safety: every method may be called from any thread. After a fork the child must acquire
 // its environments anew; ForkCount tells it when.
@@ -15,21 +15,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <shared_mutex>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "permacache/storage/commit_watch.h"
 #include "permacache/storage/file_system.h"
 #include "permacache/storage/group_commit.h"
 #include "permacache/storage/lmdb_entries.h"
+#include "permacache/storage/lmdb_file.h"
 #include "permacache/storage/memory_tier.h"
 #include "permacache/storage/value_files.h"
 
@@ -49,17 +46,9 @@ struct LmdbOptions {
   StatFs stat_fs = &statfs;
 };
 
-// Told how far something that takes long has come, in the thread that asked for it.
-using OnProgress = absl::FunctionRef<void(int64_t done, int64_t total)>;
-
 // Writes everything that waits for any environment of this process. Returns the first of what went
 // wrong.
 absl::Status SyncAllEnvironments();
-
-// Whether this version of LMDB can close an environment without harm to the other processes that
-// use it: from 0.9.26 to 0.9.31 mdb_env_close destroys their mutexes. Where it cannot, environments
-// stay open until the process ends.
-bool IsClosingSafe(int major, int minor, int patch);
 
 // How many forks lie between this process and the first one that used an environment.
 uint64_t ForkCount();
@@ -72,32 +61,25 @@ class LmdbEnvironment {
   using Share = std::unique_ptr<LmdbEnvironment, Release>;
 
   // A share of the environment in a directory, which is opened if this process has not opened it
-  // yet under any spelling of its path, and closed with the last share. If the data file can be
-  // read but not written the environment is read-only; readers need write access to the lock file
-  // all the same, except on a read-only file system. The whole structure of the data file is
-  // checked when it is opened. kFailedPrecondition if the directory lies on a network file system,
-  // where LMDB's locks and memory maps do not work.
+  // yet under any spelling of its path, and closed with the last share; see LmdbFile::Open.
+  // kFailedPrecondition if the directory lies on a network file system, where LMDB's locks and
+  // memory maps do not work.
   static absl::StatusOr<Share> Acquire(const LmdbOptions& options);
 
   LmdbEnvironment(const LmdbEnvironment&) = delete;
   LmdbEnvironment& operator=(const LmdbEnvironment&) = delete;
 
-  bool read_only() const { return read_only_; }
+  // See LmdbFile. After kAborted the environment is lost, and another has to be acquired.
+  bool read_only() const { return file_->read_only(); }
+  absl::Status Read(absl::FunctionRef<int(MDB_txn*)> body) { return file_->Read(body); }
+  absl::Status Write(absl::FunctionRef<int(MDB_txn*)> body) { return file_->Write(body); }
+  absl::StatusOr<MDB_dbi> OpenGeneration(uint32_t version) {
+    return file_->OpenGeneration(version);
+  }
+  absl::StatusOr<std::vector<uint32_t>> Generations() { return file_->Generations(); }
 
-  // All of these return kAborted when the data file was deleted, replaced or truncated meanwhile,
-  // or after a meta page could not be written: the environment is lost, and another has to be
-  // acquired. A write always notices; a read does if somebody has committed since, and some
-  // milliseconds later in any case.
-
-  // Runs `body` in a read transaction. It returns an LMDB error code, 0 for none, and must neither
-  // take long nor use this environment. May run more than once if the map was resized.
-  absl::Status Read(absl::FunctionRef<int(MDB_txn*)> body);
-
-  // Runs `body` in a write transaction and commits it; when this returns OK, the disk has it. All
-  // writers of all processes take turns. May run more than once as the map grows.
-  absl::Status Write(absl::FunctionRef<int(MDB_txn*)> body);
-
-  // The same for entries. Files of values that were erased or replaced are removed after it.
+  // A write transaction on entries. Files of values that were erased or replaced are removed after
+  // it.
   absl::Status WriteEntries(absl::FunctionRef<int(LmdbEntries&)> body);
 
   // Writes a batch as one transaction, and its files before. If another data file has taken the
@@ -125,86 +107,24 @@ class LmdbEnvironment {
   // The large values of its entries.
   const ValueFiles& value_files() const { return value_files_; }
 
-  // The database that holds the entries of this version of the function. kNotFound if it does not
-  // exist and the environment is read-only.
-  absl::StatusOr<MDB_dbi> OpenGeneration(uint32_t version);
-
-  // The versions that have a database.
-  absl::StatusOr<std::vector<uint32_t>> Generations();
-
  private:
   friend class LmdbRegistry;
 
-  LmdbEnvironment(const LmdbOptions& options, bool read_only);
+  LmdbEnvironment(const LmdbOptions& options, std::unique_ptr<LmdbFile> file);
   ~LmdbEnvironment();
 
-  static absl::StatusOr<LmdbEnvironment*> Open(const LmdbOptions& options);
-  static absl::StatusOr<LmdbEnvironment*> TryOpen(const LmdbOptions& options);
-  absl::Status WriteBatchHere(const GroupCommit::Batch& batch);
-  absl::Status Replace(uint64_t last, OnProgress progress);
-  absl::Status CopyTo(int fd, OnProgress progress);
-  void SweepFiles();
-  static bool DiscardUnfinishedFile(const std::filesystem::path& directory);
-  absl::Status AllocateLockFile() const;
-  absl::Status OpenFile();
-  int SyncNewFile();
-  absl::Status CheckFile();
-  int CheckPresence();
-  int CheckPresenceLately();
-
-  int TryRead(absl::FunctionRef<int(MDB_txn*)> body);
-  int TryWrite(absl::FunctionRef<int(MDB_txn*)> body);
-  int TakeReader(MDB_txn** txn);
-
-  void Abandon();
   void TakeOverFrom(LmdbEnvironment& predecessor);
-  std::unique_lock<std::shared_mutex> CloseGate();
-  std::shared_lock<std::shared_mutex> EnterTransaction();
-  size_t MapSize();
-  void ClearDeadReaders();
-  absl::Status GrowMap(size_t full_size);
-  absl::Status AdoptMap();
-  absl::Status ResizeMap(size_t least, size_t wanted);
-
-  int DataFile() const;
-  bool IsFileOf(const std::filesystem::path& directory) const;
-  absl::Status ToStatus(int error, const char* doing) const;
+  absl::Status WriteBatchHere(const GroupCommit::Batch& batch);
+  void SweepFiles();
+  absl::Status Replace(uint64_t last, OnProgress progress);
 
   const LmdbOptions options_;
-  const bool read_only_;
-  MDB_env* env_ = nullptr;
-
-  // Held shared during a transaction and alone while the map is resized or all is given up.
-  std::shared_mutex gate_;
-  std::mutex turnstile_;
-  std::atomic<bool> closing_gate_ = false;
-
-  // These are guarded by gate_, too.
-  bool is_abandoned_ = false;  // another file has taken the place of this one's
-  bool has_no_map_ = false;    // LMDB has given up its map and could not get another
-
-  // Set when LMDB has given up the environment, as it could not write a meta page.
-  std::atomic<bool> has_failed_ = false;
-
-  CommitWatch commits_;
-  std::atomic<int64_t> largest_file_size_ = 0;  // LMDB never makes its file smaller
-
-  // When the file was last known to be there: at what time, and after which transaction.
-  std::atomic<int64_t> presence_time_ = 0;
-  std::atomic<uint64_t> presence_transaction_ = 0;
-  std::atomic<uint64_t> writes_ = 0;
-
-  std::mutex readers_mutex_;
-  std::vector<MDB_txn*> readers_;  // read transactions that were reset, to be renewed
-
-  std::mutex generations_mutex_;
-  std::map<uint32_t, MDB_dbi> generations_;
-
-  int shares_ = 0;  // guarded by the registry
-
+  const std::unique_ptr<LmdbFile> file_;
   const ValueFiles value_files_;
   std::once_flag files_are_swept_;
   MemoryTier memory_;
+
+  int shares_ = 0;  // guarded by the registry
 
   // What waits is written by the last of the environments that have had this place.
   struct Waiting {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/storage/coarse_clock.h"
 #include "permacache/storage/key_digest.h"
 #include "permacache/storage/last_use.h"
 #include "permacache/storage/lmdb_scan.h"

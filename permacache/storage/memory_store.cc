@@ -3,6 +3,7 @@
 #include <mutex>
 #include <vector>
 
+#include "permacache/storage/coarse_clock.h"
 #include "permacache/storage/last_use.h"
 
 namespace permacache::storage {

@@ -11,8 +11,7 @@ namespace {
 // Tells how far a walk over the stores has come, but not of each entry.
 class Walk {
  public:
-  Walk(absl::FunctionRef<void(int64_t done, int64_t total)> progress, int64_t total)
-      : progress_(progress), total_(total) {}
+  Walk(OnProgress progress, int64_t total) : progress_(progress), total_(total) {}
 
   void Step() {
     if (++done_ % kStepsBetweenProgress == 0) Tell();
@@ -22,7 +21,7 @@ class Walk {
  private:
   static constexpr int64_t kStepsBetweenProgress = 1000;
 
-  const absl::FunctionRef<void(int64_t done, int64_t total)> progress_;
+  const OnProgress progress_;
   const int64_t total_;
   int64_t done_ = 0;
 };
@@ -43,7 +42,7 @@ class Pruning {
   Pruning(const Stores& stores, const PruneLimits& limits, TimePoint now)
       : stores_(stores), limits_(limits), now_(now) {}
 
-  absl::StatusOr<PruneReport> Run(absl::FunctionRef<void(int64_t done, int64_t total)> progress) {
+  absl::StatusOr<PruneReport> Run(OnProgress progress) {
     int64_t total = 0;
     for (const auto& store : stores_) {
       const absl::StatusOr<int64_t> size = store->Size();
@@ -127,7 +126,7 @@ class Pruning {
 }  // namespace
 
 absl::StatusOr<PruneReport> Prune(const Stores& stores, const PruneLimits& limits, TimePoint now,
-                                  absl::FunctionRef<void(int64_t done, int64_t total)> progress) {
+                                  OnProgress progress) {
   return Pruning(stores, limits, now).Run(progress);
 }
 

@@ -36,7 +36,7 @@ struct PruneReport {
 // is not removed. progress(done, total) is told of entries, in this thread; `total` may grow.
 // Records that cannot be read are of no value; those of a newer version are left alone.
 absl::StatusOr<PruneReport> Prune(const Stores& stores, const PruneLimits& limits, TimePoint now,
-                                  absl::FunctionRef<void(int64_t done, int64_t total)> progress);
+                                  OnProgress progress);
 
 }  // namespace permacache::storage
 

@@ -67,6 +67,9 @@ enum class Depth : uint8_t {
 
 enum class Verdict : uint8_t { kKeep, kRemove };
 
+// Told how far something that takes long has come, in the thread that asked for it.
+using OnProgress = absl::FunctionRef<void(int64_t done, int64_t total)>;
+
 class Store {
  public:
   Store() = default;

@@ -101,7 +101,7 @@ bool Receive(int pipe, void* bytes, size_t size) {
 }
 
 // The parent's side: until the child has closed the pipe.
-VerifyReport Listen(int pipe, absl::FunctionRef<void(int64_t done, int64_t total)> progress) {
+VerifyReport Listen(int pipe, OnProgress progress) {
   VerifyReport report{.finished = false, .problems = {}};
   Message message;
   std::string problem;
@@ -130,8 +130,7 @@ int Await(pid_t child) {
 
 }  // namespace
 
-absl::StatusOr<VerifyReport> Verify(OpenStores open,
-                                    absl::FunctionRef<void(int64_t done, int64_t total)> progress) {
+absl::StatusOr<VerifyReport> Verify(OpenStores open, OnProgress progress) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "cannot make a pipe");
   const File reading(ends[0]);

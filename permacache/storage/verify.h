@@ -30,8 +30,7 @@ using OpenStores = absl::FunctionRef<absl::StatusOr<Stores>()>;
 // Opens stores and reads everything in them, in a forked process: what damage may do to it, even
 // end it, does not reach this one. Others may use the stores at the same time. progress(done,
 // total) is told of entries, in this thread. Fails if there can be no such process.
-absl::StatusOr<VerifyReport> Verify(OpenStores open,
-                                    absl::FunctionRef<void(int64_t done, int64_t total)> progress);
+absl::StatusOr<VerifyReport> Verify(OpenStores open, OnProgress progress);
 
 }  // namespace permacache::storage
 

@@ -1,0 +1,376 @@
+#include "permacache/storage/lmdb_file.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "permacache/storage/address_space.h"
+#include "permacache/storage/coarse_clock.h"
+#include "permacache/storage/lmdb_entries.h"
+
+namespace permacache::storage {
+namespace {
+
+// How often a writer looks for readers that died and keep old pages from being used again.
+constexpr uint64_t kWritesBetweenReaderChecks = 256;
+
+// Said in place of an LMDB error code.
+constexpr int kFileLost = -1;
+
+// How often those who wait for a long copy are told how far it is.
+constexpr auto kPauseBetweenProgress = std::chrono::milliseconds(100);
+
+// LMDB takes a write that the disk had no room for to the end for an input/output error.
+bool IsDiskFull(const std::filesystem::path& directory) {
+  struct statvfs info;
+  return statvfs(directory.c_str(), &info) == 0 && info.f_bavail == 0;
+}
+
+}  // namespace
+
+bool IsClosingSafe(int major, int minor, int patch) {
+  const auto version = std::tuple(major, minor, patch);
+  return version < std::tuple(0, 9, 26) || version > std::tuple(0, 9, 31);
+}
+
+bool IsClosingSafe() {
+  int major, minor, patch;
+  mdb_version(&major, &minor, &patch);
+  return IsClosingSafe(major, minor, patch);
+}
+
+// Reading a map beyond the end of its file is SIGBUS, and what is written to a deleted file is
+// lost.
+int LmdbFile::CheckPresence() {
+  if (is_closed_) return kFileLost;
+  if (has_no_map_) return ENOMEM;
+  const std::chrono::nanoseconds now = CoarseTick();
+  struct stat info;
+  if (fstat(DataFile(), &info) != 0 || info.st_nlink == 0) return kFileLost;
+  int64_t largest = largest_file_size_.load(std::memory_order_relaxed);
+  if (info.st_size < largest) return kFileLost;
+  while (info.st_size > largest &&
+         !largest_file_size_.compare_exchange_weak(largest, info.st_size)) {
+  }
+  presence_transaction_.store(commits_.last(), std::memory_order_relaxed);
+  presence_time_.store(now, std::memory_order_relaxed);
+  return 0;
+}
+
+// Asking the kernel each time would double the price of a hit. Compact's last act is a commit to
+// the file it replaces, so that nobody goes on with that.
+int LmdbFile::CheckPresenceLately() {
+  if (is_closed_) return kFileLost;
+  if (presence_time_.load(std::memory_order_relaxed) == CoarseTick() &&
+      presence_transaction_.load(std::memory_order_relaxed) == commits_.last()) {
+    return has_no_map_ ? ENOMEM : 0;
+  }
+  return CheckPresence();
+}
+
+absl::Status LmdbFile::Read(absl::FunctionRef<int(MDB_txn*)> body) {
+  bool cleared_readers = false;
+  for (;;) {
+    const int error = TryRead(body);
+    if (error == MDB_MAP_RESIZED) {
+      if (absl::Status status = AdoptMap(); !status.ok()) return status;
+    } else if (error == MDB_READERS_FULL && !cleared_readers) {
+      ClearDeadReaders();
+      cleared_readers = true;
+    } else {
+      return ToStatus(error, "read");
+    }
+  }
+}
+
+int LmdbFile::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
+  const auto gate = EnterTransaction();
+  if (int error = CheckPresenceLately(); error != 0) return error;
+  MDB_txn* txn = nullptr;
+  if (int error = TakeReader(&txn); error != 0) {
+    if (error == MDB_PANIC) has_failed_ = true;
+    return error;
+  }
+  const absl::Cleanup give_back = [&] {
+    mdb_txn_reset(txn);
+    std::lock_guard lock(readers_mutex_);
+    readers_.push_back(txn);
+  };
+  return body(txn);
+}
+
+std::optional<uint64_t> LmdbFile::LastCommit() {
+  const auto gate = EnterTransaction();
+  if (CheckPresenceLately() != 0) return std::nullopt;
+  return commits_.last();
+}
+
+int LmdbFile::TakeReader(MDB_txn** txn) {
+  {
+    std::lock_guard lock(readers_mutex_);
+    if (!readers_.empty()) {
+      *txn = readers_.back();
+      readers_.pop_back();
+    }
+  }
+  if (*txn == nullptr) return mdb_txn_begin(env_, nullptr, MDB_RDONLY, txn);
+  const int error = mdb_txn_renew(*txn);
+  if (error != 0) mdb_txn_abort(*txn);
+  return error;
+}
+
+absl::Status LmdbFile::Write(absl::FunctionRef<int(MDB_txn*)> body) {
+  if (read_only_) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(folder_.string(), ": the cache can be read but not written"));
+  }
+  if (writes_.fetch_add(1, std::memory_order_relaxed) % kWritesBetweenReaderChecks == 0) {
+    ClearDeadReaders();
+  }
+  for (;;) {
+    const size_t map_size = MapSize();
+    const int error = TryWrite(body);
+    absl::Status status;
+    if (error == MDB_MAP_FULL) {
+      status = GrowMap(map_size);
+    } else if (error == MDB_MAP_RESIZED) {
+      status = AdoptMap();
+    } else {
+      return ToStatus(error, "write");
+    }
+    if (!status.ok()) return status;
+  }
+}
+
+int LmdbFile::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
+  const auto gate = EnterTransaction();
+  if (int error = CheckPresence(); error != 0) return error;
+  MDB_txn* txn = nullptr;
+  if (int error = mdb_txn_begin(env_, nullptr, 0, &txn); error != 0) {
+    if (error == MDB_PANIC) has_failed_ = true;
+    return error;
+  }
+  absl::Cleanup abort = [&] { mdb_txn_abort(txn); };
+  // Another file may have taken its place while this thread waited for its turn.
+  if (int error = CheckPresence(); error != 0) return error;
+  if (int error = body(txn); error != 0) return error;
+  std::move(abort).Cancel();
+  return mdb_txn_commit(txn);
+}
+
+// Waits for the transactions that run, lets no other begin, and closes what is open. That takes
+// away the locks of the whole process on the lock file, so it must be done before a successor opens
+// that.
+void LmdbFile::Close() {
+  const auto gate = CloseGate();
+  if (std::exchange(is_closed_, true) || env_ == nullptr || has_no_map_) return;
+  if (!IsClosingSafe()) return;
+  for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
+  mdb_env_close(env_);
+  commits_.Close();
+}
+
+// A thread that waits here holds the turnstile, so that a stream of readers cannot keep it waiting.
+std::unique_lock<std::shared_mutex> LmdbFile::CloseGate() {
+  std::lock_guard turn(turnstile_);
+  closing_gate_.store(true, std::memory_order_release);
+  std::unique_lock gate(gate_);
+  closing_gate_.store(false, std::memory_order_release);
+  return gate;
+}
+
+std::shared_lock<std::shared_mutex> LmdbFile::EnterTransaction() {
+  if (closing_gate_.load(std::memory_order_acquire)) std::lock_guard wait(turnstile_);
+  return std::shared_lock(gate_);
+}
+
+size_t LmdbFile::MapSize() {
+  const auto gate = EnterTransaction();
+  if (is_closed_ || has_no_map_) return 0;
+  MDB_envinfo info;
+  mdb_env_info(env_, &info);
+  return info.me_mapsize;
+}
+
+void LmdbFile::ClearDeadReaders() {
+  const auto gate = EnterTransaction();
+  if (is_closed_ || has_no_map_) return;
+  int dead = 0;
+  mdb_reader_check(env_, &dead);
+}
+
+absl::Status LmdbFile::GrowMap(size_t full_size) {
+  if (MapSize() > full_size) return absl::OkStatus();  // another thread was faster
+  ClearDeadReaders();                                  // they may be what keeps it full
+  return ResizeMap(full_size + full_size / 8, 2 * full_size);
+}
+
+// Another process has grown the file beyond this one's map. How large its own map is does not
+// matter: it may have more address space.
+absl::Status LmdbFile::AdoptMap() {
+  MDB_envinfo info;
+  MDB_stat stat;
+  {
+    const auto gate = EnterTransaction();
+    if (int error = CheckPresence(); error != 0) return ToStatus(error, "grow the map of");
+    mdb_env_info(env_, &info);
+    mdb_env_stat(env_, &stat);
+  }
+  const size_t used = (info.me_last_pgno + 1) * stat.ms_psize;
+  return ResizeMap(used + used / 8, std::max(2 * used, info.me_mapsize));
+}
+
+// Makes the map `wanted` large or, where address space is short, at least `least`. LMDB gives up
+// the old map before it asks for the new one, so whether there is space is tried out before.
+absl::Status LmdbFile::ResizeMap(size_t least, size_t wanted) {
+  const auto gate = CloseGate();
+  if (is_closed_) return ToStatus(kFileLost, "grow the map of");
+  size_t size = wanted;
+  while (!IsSpaceFor(size)) {
+    if (size == least) return ToStatus(MDB_MAP_FULL, "grow the map of");
+    size = std::max(least, size / 4 * 3);
+  }
+  const int error = mdb_env_set_mapsize(env_, size);
+  if (error != 0) has_no_map_ = true;
+  return ToStatus(error, "grow the map of");
+}
+
+absl::StatusOr<MDB_dbi> LmdbFile::OpenGeneration(uint32_t version) {
+  // LMDB wants handles to be opened by one transaction at a time.
+  std::lock_guard lock(generations_mutex_);
+  if (const auto found = generations_.find(version); found != generations_.end()) {
+    return found->second;
+  }
+  const std::string name = std::to_string(version);
+  MDB_dbi database = 0;
+  absl::Status status;
+  if (read_only_) {
+    // A handle outlives the transaction that opened it only if that commits.
+    const auto gate = EnterTransaction();
+    MDB_txn* txn = nullptr;
+    int error = CheckPresence();
+    if (error == 0) error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    if (error == 0) {
+      error = mdb_dbi_open(txn, name.c_str(), 0, &database);
+      if (error == 0) {
+        error = mdb_txn_commit(txn);
+      } else {
+        mdb_txn_abort(txn);
+      }
+    }
+    if (error == MDB_NOTFOUND) return absl::NotFoundError("no entries of this version");
+    status = ToStatus(error, "read");
+  } else {
+    status =
+        Write([&](MDB_txn* txn) { return mdb_dbi_open(txn, name.c_str(), MDB_CREATE, &database); });
+  }
+  if (!status.ok()) return status;
+  generations_[version] = database;
+  return database;
+}
+
+absl::StatusOr<std::vector<uint32_t>> LmdbFile::Generations() {
+  std::vector<uint32_t> versions;
+  const absl::Status status = Read([&](MDB_txn* txn) {
+    versions.clear();
+    MDB_dbi main;
+    if (int error = mdb_dbi_open(txn, nullptr, 0, &main); error != 0) return error;
+    MDB_cursor* cursor = nullptr;
+    if (int error = mdb_cursor_open(txn, main, &cursor); error != 0) return error;
+    const absl::Cleanup close = [&] { mdb_cursor_close(cursor); };
+    MDB_val name, ignored;
+    int error = 0;
+    while ((error = mdb_cursor_get(cursor, &name, &ignored, MDB_NEXT)) == 0) {
+      uint32_t version = 0;
+      const std::string digits(ToView(name));
+      if (absl::SimpleAtoi(digits, &version)) versions.push_back(version);
+    }
+    return error == MDB_NOTFOUND ? 0 : error;
+  });
+  if (!status.ok()) return status;
+  return versions;
+}
+
+absl::Status LmdbFile::CopyTo(int fd, OnProgress progress) {
+  MDB_envinfo info;
+  MDB_stat stat;
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  const auto total = static_cast<int64_t>((info.me_last_pgno + 1) * stat.ms_psize);
+  std::future<int> copied;
+  try {
+    copied =
+        std::async(std::launch::async, [&] { return mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT); });
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(error.what());
+  }
+  while (copied.wait_for(kPauseBetweenProgress) != std::future_status::ready) {
+    struct stat done;
+    if (fstat(fd, &done) == 0) progress(std::min<int64_t>(done.st_size, total), total);
+  }
+  progress(total, total);
+  return ToStatus(copied.get(), "copy");
+}
+
+int LmdbFile::DataFile() const {
+  mdb_filehandle_t file;
+  mdb_env_get_fd(env_, &file);
+  return file;
+}
+
+bool LmdbFile::IsIn(const std::filesystem::path& folder) const {
+  struct stat opened, present;
+  if (has_failed_) return false;
+  if (fstat(DataFile(), &opened) != 0) return false;
+  if (stat((folder / kLmdbDataFile).c_str(), &present) != 0) return false;
+  return opened.st_dev == present.st_dev && opened.st_ino == present.st_ino &&
+         present.st_size >= largest_file_size_.load(std::memory_order_relaxed);
+}
+
+absl::Status LmdbFile::ToStatus(int error, const char* doing) const {
+  if (error == 0) return absl::OkStatus();
+  if (error == kFileLost) {
+    return absl::AbortedError(absl::StrCat(
+        folder_.string(), ": the data file was deleted, replaced or truncated while in use"));
+  }
+  const std::string failed =
+      absl::StrCat(folder_.string(), ": cannot ", doing, " the LMDB environment");
+  const std::string message = absl::StrCat(failed, ": ", mdb_strerror(error));
+  switch (error) {
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_INCOMPATIBLE:
+    case MDB_VERSION_MISMATCH:
+      return absl::DataLossError(message);
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+    case MDB_READERS_FULL:
+    case MDB_DBS_FULL:
+    case ENOMEM:
+    case EFBIG:
+      return absl::ResourceExhaustedError(message);
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case EIO:
+      if (IsDiskFull(folder_)) return absl::ResourceExhaustedError(message);
+      return absl::InternalError(message);
+    case MDB_BAD_RSLOT:
+    case MDB_PANIC:
+      return absl::AbortedError(message);
+    default:
+      return error > 0 ? absl::ErrnoToStatus(error, failed) : absl::InternalError(message);
+  }
+}
+
+}  // namespace permacache::storage

@@ -1,0 +1,159 @@
+// One LMDB data file as this process has it open, with all the care that LMDB asks of who embeds
+// it.
+//
+// The map must be large enough, and may be resized only while no transaction runs; readers that
+// died must be cleared away; a handle of a reader serves many reads; the file must be sound before
+// LMDB follows its pages; and it may be deleted, truncated or replaced by others at any time.
+//
+// Thread safety: every method may be called from any thread. An object belongs to the process that
+// opened it, which must not open another one on the same folder before this is closed.
+#ifndef PERMACACHE_STORAGE_LMDB_FILE_H_
+#define PERMACACHE_STORAGE_LMDB_FILE_H_
+
+#include <lmdb.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "permacache/storage/commit_watch.h"
+#include "permacache/storage/store.h"
+
+namespace permacache::storage {
+
+// The files of an environment in its folder.
+inline constexpr const char* kLmdbDataFile = "data.mdb";
+inline constexpr const char* kLmdbLockFile = "lock.mdb";
+
+// Whether this version of LMDB can close an environment without harm to the other processes that
+// use it: from 0.9.26 to 0.9.31 mdb_env_close destroys their mutexes. Where it cannot, environments
+// stay open until the process ends.
+bool IsClosingSafe(int major, int minor, int patch);
+
+// The same of the one in use.
+bool IsClosingSafe();
+
+class LmdbFile {
+ public:
+  // Opens the data file in a folder, and makes it if it does not exist. The map is `map_size` bytes
+  // large at first, or less where address space is short. If the file can be read but not written
+  // the object is read-only; readers need write access to the lock file all the same, except on a
+  // read-only file system. The whole structure of the file is checked: kDataLoss if it is damaged.
+  static absl::StatusOr<std::unique_ptr<LmdbFile>> Open(const std::filesystem::path& folder,
+                                                        size_t map_size);
+
+  LmdbFile(const LmdbFile&) = delete;
+  LmdbFile& operator=(const LmdbFile&) = delete;
+  ~LmdbFile() { Close(); }
+
+  bool read_only() const { return read_only_; }
+
+  // Read and Write return kAborted when the data file was deleted, replaced or truncated meanwhile,
+  // or after a meta page could not be written, or after Close: it is lost, and must be opened anew.
+  // A write always notices; a read does if somebody has committed since, and some milliseconds
+  // later in any case.
+
+  // Runs `body` in a read transaction. It returns an LMDB error code, 0 for none, and must neither
+  // take long nor use this object. May run more than once if the map was resized.
+  absl::Status Read(absl::FunctionRef<int(MDB_txn*)> body);
+
+  // Runs `body` in a write transaction and commits it; when this returns OK, the disk has it. All
+  // writers of all processes take turns. May run more than once as the map grows.
+  absl::Status Write(absl::FunctionRef<int(MDB_txn*)> body);
+
+  // The number of the last transaction that any process has committed; nothing if the file is lost.
+  std::optional<uint64_t> LastCommit();
+
+  // The database that holds the entries of this version of the function. kNotFound if it does not
+  // exist and the file is read-only.
+  absl::StatusOr<MDB_dbi> OpenGeneration(uint32_t version);
+
+  // The versions that have a database.
+  absl::StatusOr<std::vector<uint32_t>> Generations();
+
+  // Writes a copy of the file that has no free pages to `fd`. Only in the body of a Write, which
+  // does not see it. progress(done, total) is told of bytes, now and then, in this thread.
+  absl::Status CopyTo(int fd, OnProgress progress);
+
+  // Whether this is still the data file of that folder, and one that LMDB has not given up.
+  bool IsIn(const std::filesystem::path& folder) const;
+
+  // Waits for the transactions that run, lets no other begin, and closes what is open, where
+  // liblmdb can do that without harm to others.
+  void Close();
+
+ private:
+  LmdbFile(const std::filesystem::path& folder, bool read_only)
+      : folder_(folder), read_only_(read_only) {}
+
+  static absl::StatusOr<std::unique_ptr<LmdbFile>> TryOpen(const std::filesystem::path& folder,
+                                                           size_t map_size);
+  static bool DiscardUnfinishedFile(const std::filesystem::path& folder);
+  absl::Status AllocateLockFile() const;
+  absl::Status OpenFile(size_t map_size);
+  int SyncNewFile();
+  absl::Status CheckFile();
+  int CheckPresence();
+  int CheckPresenceLately();
+
+  int TryRead(absl::FunctionRef<int(MDB_txn*)> body);
+  int TryWrite(absl::FunctionRef<int(MDB_txn*)> body);
+  int TakeReader(MDB_txn** txn);
+
+  std::unique_lock<std::shared_mutex> CloseGate();
+  std::shared_lock<std::shared_mutex> EnterTransaction();
+  size_t MapSize();
+  void ClearDeadReaders();
+  absl::Status GrowMap(size_t full_size);
+  absl::Status AdoptMap();
+  absl::Status ResizeMap(size_t least, size_t wanted);
+
+  int DataFile() const;
+  absl::Status ToStatus(int error, const char* doing) const;
+
+  const std::filesystem::path folder_;
+  const bool read_only_;
+  MDB_env* env_ = nullptr;
+
+  // Held shared during a transaction and alone while the map is resized or all is closed.
+  std::shared_mutex gate_;
+  std::mutex turnstile_;
+  std::atomic<bool> closing_gate_ = false;
+
+  // These are guarded by gate_, too.
+  bool is_closed_ = false;
+  bool has_no_map_ = false;  // LMDB has given up its map and could not get another
+
+  // Set when LMDB has given up the environment, as it could not write a meta page.
+  std::atomic<bool> has_failed_ = false;
+
+  CommitWatch commits_;
+  std::atomic<int64_t> largest_file_size_ = 0;  // LMDB never makes its file smaller
+
+  // When the file was last known to be there: at what time, and after which transaction.
+  std::atomic<std::chrono::nanoseconds> presence_time_ = std::chrono::nanoseconds(0);
+  std::atomic<uint64_t> presence_transaction_ = 0;
+
+  std::atomic<uint64_t> writes_ = 0;
+
+  std::mutex readers_mutex_;
+  std::vector<MDB_txn*> readers_;  // read transactions that were reset, to be renewed
+
+  std::mutex generations_mutex_;
+  std::map<uint32_t, MDB_dbi> generations_;
+};
+
+}  // namespace permacache::storage
+
+#endif  // PERMACACHE_STORAGE_LMDB_FILE_H_
