@@ -17,10 +17,10 @@ using SharedStore = std::shared_ptr<storage::Store>;
 using Reporter = std::shared_ptr<memoize::FailureReporter>;
 
 memoize::FunctionCache::OpenStore OpenOnDisk(const std::filesystem::path& folder,
-                                             const FunctionOptions& options,
+                                             size_t memory_bytes, const FunctionOptions& options,
                                              const Reporter& failures) {
   const storage::LmdbStoreOptions lmdb{
-      .environment = {.directory = folder},
+      .environment = {.directory = folder, .memory_bytes = memory_bytes},
       .version = options.version,
       .compression = options.compression,
       .durability = options.durability,
@@ -73,7 +73,7 @@ struct Cache::Shared {
       case Storage::kFiles:
         return OpenInFiles(folder, function);
       default:
-        return OpenOnDisk(folder, function, failures);
+        return OpenOnDisk(folder, options.memory_bytes, function, failures);
     }
   }
 

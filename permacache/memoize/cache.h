@@ -41,6 +41,21 @@ class Cache {
   // Where this cache lies: an absolute path. Empty for one in memory.
   const std::filesystem::path& directory() const;
 
+  // Housekeeping: for all functions and versions in this cache, also those that this program does
+  // not know, and beside other threads and processes that use it. Nothing of it ever happens by
+  // itself. Each throws Error if it could not do all of its work; what it could do is done then.
+  // Not for caches in memory.
+
+  // Removes what the limits say.
+  PruneReport Prune(const PruneLimits& limits, const Progress& progress = {}) const;
+
+  // Gives the disk back what erased and pruned results have taken. Who stores results meanwhile
+  // waits.
+  void Compact(const Progress& progress = {}) const;
+
+  // Reads every result and checks it, in processes of its own, as damage may end one.
+  VerifyReport Verify(const Progress& progress = {}) const;
+
  private:
   struct Shared;
 

@@ -10,6 +10,7 @@
 
 #include "permacache/key/scalar_text.h"
 #include "permacache/memoize/error.h"
+#include "permacache/storage/value_files.h"
 
 namespace permacache::memoize {
 namespace {
@@ -35,7 +36,8 @@ std::string_view WhatIsWrongWith(std::string_view part) {
   if (part == "." || part == "..") return "leaves its place; \".\" and \"..\" are not allowed";
   if (part.size() > kLongestPart) return "has a part of more than 255 bytes";
   if (part == "data.mdb" || part == "lock.mdb") return "has a part that LMDB uses for its files";
-  if (part == kFileContentsName) return "has a part that permacache uses itself";
+  if (part == kFileContentsName || part == storage::ValueFiles::kFolderName)
+    return "has a part that permacache uses itself";
   if (std::ranges::any_of(part, IsControl)) return "has a control character";
   return {};
 }

@@ -2,6 +2,7 @@
 #ifndef PERMACACHE_MEMOIZE_OPTIONS_H_
 #define PERMACACHE_MEMOIZE_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -10,13 +11,22 @@
 #include "absl/status/status.h"
 #include "permacache/codec/encoding.h"
 #include "permacache/key/format.h"
+#include "permacache/storage/prune.h"
 #include "permacache/storage/store.h"
+#include "permacache/storage/verify.h"
 
 namespace permacache {
 
 using codec::Encoding;
 using storage::Compression;
 using storage::Durability;
+using storage::PruneLimits;
+using storage::PruneReport;
+using storage::VerifyReport;
+
+// Told how far something that takes long has come, in the thread that asked for it. What it throws
+// ends the work and reaches the caller.
+using Progress = std::function<void(int64_t done, int64_t total)>;
 
 enum class Storage {
   kDisk,    // one LMDB environment per function
@@ -32,8 +42,8 @@ struct Failure {
   absl::Status status;
 };
 
-// Called in the thread of the call concerned, or in one that writes results that waited; possibly in
-// several at once. What it throws is ignored.
+// Called in the thread of the call concerned, or in one that writes results that waited; possibly
+// in several at once. What it throws is ignored.
 using FailureHandler = std::function<void(const Failure&)>;
 
 struct CacheOptions {
@@ -42,6 +52,11 @@ struct CacheOptions {
   std::filesystem::path directory = {};
 
   Storage storage = Storage::kDisk;
+
+  // Of each function, results that were read lately are kept in so many bytes of memory at most,
+  // where a repeated call finds them, unless another process has stored, erased or cleared
+  // something since they were read. With Storage::kDisk.
+  size_t memory_bytes = size_t{64} << 20;
 
   // Default: each kind of failure is reported once per function on stderr.
   FailureHandler on_failure = {};

@@ -1,15 +1,13 @@
 #include "permacache/storage/envelope.h"
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
-#include <cstdint>
 #include <cstring>
-#include <string>
-#include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/storage/compression.h"
 #include "xxhash.h"
-#include "zstd.h"
 
 namespace permacache::storage {
 namespace {
@@ -18,16 +16,16 @@ namespace {
 constexpr std::string_view kMagic = "PmCr";
 constexpr size_t kVersionOffset = 4;
 constexpr size_t kCompressionOffset = 5;
+constexpr size_t kLastUsedOffset = 6;
 constexpr size_t kCreatedOffset = 8;
 constexpr size_t kComputeTimeOffset = 16;
 constexpr size_t kKeySizeOffset = 24;
 constexpr size_t kStoredSizeOffset = 32;
 constexpr size_t kValueSizeOffset = 40;
-constexpr size_t kHeaderSize = 48;
 constexpr size_t kChecksumSize = 8;
 
 constexpr uint8_t kVersion = 1;
-constexpr int kZstdLevel = 3;
+constexpr uint8_t kInFile = 0x80;  // in the byte of the compression
 
 template <class T>
 T LittleEndian(T number) {
@@ -35,137 +33,154 @@ T LittleEndian(T number) {
     return number;
   } else {
     T swapped = 0;
-    for (size_t i = 0; i < sizeof(T); ++i) swapped = swapped << 8 | (number >> (8 * i) & 0xff);
+    for (size_t i = 0; i < sizeof(T); ++i)
+      swapped |= T((number >> (8 * i)) & 0xff) << (8 * (sizeof(T) - 1 - i));
     return swapped;
   }
 }
 
-uint64_t Load(std::string_view bytes, size_t offset) {
-  uint64_t number;
+template <class T = uint64_t>
+T Load(std::string_view bytes, size_t offset) {
+  T number;
   std::memcpy(&number, bytes.data() + offset, sizeof(number));
   return LittleEndian(number);
 }
 
-void Save(std::string& bytes, size_t offset, uint64_t number) {
+template <class T>
+void Save(std::string& bytes, size_t offset, T number) {
   number = LittleEndian(number);
   std::memcpy(bytes.data() + offset, &number, sizeof(number));
 }
 
+// The last use is known by its day, and not at all if that is the day of creation.
+constexpr int64_t kLastDay = 0xffff;
+
+int64_t DayOf(TimePoint time) {
+  return std::chrono::floor<std::chrono::days>(time).time_since_epoch().count();
+}
+
+uint16_t DayOfLastUse(const Envelope& envelope) {
+  const int64_t day = DayOf(envelope.last_used);
+  if (day <= DayOf(envelope.created) || day < 0) return 0;
+  return static_cast<uint16_t>(std::min(day, kLastDay));
+}
+
+TimePoint LastUse(uint16_t day, TimePoint created) {
+  return std::max(created, TimePoint(std::chrono::days(day)));
+}
+
 uint64_t Checksum(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
-// The compressed value, or nothing if that is no smaller.
-std::string Compress(std::string_view value) {
-  std::string compressed(ZSTD_compressBound(value.size()), '\0');
-  const size_t size =
-      ZSTD_compress(compressed.data(), compressed.size(), value.data(), value.size(), kZstdLevel);
-  if (ZSTD_isError(size) || size >= value.size()) return {};
-  compressed.resize(size);
-  return compressed;
-}
-
-// No record holds more, so a greater length is a lie that would cost its memory.
-constexpr uint64_t kLargestValue = uint64_t{1} << 31;
-
-// The header's length of the value is only believed as far as zstd's own frame confirms it.
-absl::Status Decompress(std::string_view stored, uint64_t value_size, std::string& value) {
-  if (value_size > kLargestValue) {
-    return absl::DataLossError("a record's compressed value has an impossible length");
-  }
-  if (ZSTD_getFrameContentSize(stored.data(), stored.size()) != value_size) {
-    return absl::DataLossError("a record's compressed value has another length than it says");
-  }
-  value.resize(value_size);
-  const size_t size = ZSTD_decompress(value.data(), value.size(), stored.data(), stored.size());
-  if (ZSTD_isError(size) || size != value_size) {
-    return absl::DataLossError("a record's compressed value is damaged");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckHeader(std::string_view bytes) {
-  if (bytes.size() < kHeaderSize + kChecksumSize) {
+// Checks the header of an envelope of this size.
+absl::Status CheckHeader(std::string_view header, uint64_t size) {
+  if (size < kEnvelopeHeaderSize + kChecksumSize || header.size() < kEnvelopeHeaderSize) {
     return absl::DataLossError("a record is shorter than its header");
   }
-  if (!IsEnvelope(bytes)) {
+  if (!IsEnvelope(header)) {
     return absl::DataLossError("a record has a wrong magic number");
   }
-  const auto version = static_cast<uint8_t>(bytes[kVersionOffset]);
+  const auto version = static_cast<uint8_t>(header[kVersionOffset]);
   if (version > kVersion) {
     return absl::UnimplementedError(absl::StrCat("a record has version ", version,
                                                  ", written by a newer permacache; this one knows ",
                                                  kVersion));
   }
-  const uint64_t room = bytes.size() - kHeaderSize - kChecksumSize;
-  const uint64_t key_size = Load(bytes, kKeySizeOffset);
-  if (key_size > room || Load(bytes, kStoredSizeOffset) != room - key_size) {
+  const uint64_t room = size - kEnvelopeHeaderSize - kChecksumSize;
+  const uint64_t key_size = Load(header, kKeySizeOffset);
+  if (key_size > room || Load(header, kStoredSizeOffset) != room - key_size) {
     return absl::DataLossError("a record's lengths do not fit its bytes");
   }
-  const size_t checksum_offset = bytes.size() - kChecksumSize;
-  if (Load(bytes, checksum_offset) != Checksum(bytes.substr(0, checksum_offset))) {
-    return absl::DataLossError("a record's checksum is wrong");
-  }
   return absl::OkStatus();
+}
+
+// What the header says, and the key. `bytes` must hold both.
+Envelope ParseHead(std::string_view bytes) {
+  const TimePoint created(std::chrono::nanoseconds(Load(bytes, kCreatedOffset)));
+  const auto compression = static_cast<uint8_t>(bytes[kCompressionOffset]);
+  return {.key = bytes.substr(kEnvelopeHeaderSize, Load(bytes, kKeySizeOffset)),
+          .created = created,
+          .compute_time = std::chrono::nanoseconds(Load(bytes, kComputeTimeOffset)),
+          .last_used = LastUse(Load<uint16_t>(bytes, kLastUsedOffset), created),
+          .in_file = (compression & kInFile) != 0,
+          .compression = static_cast<Compression>(compression & ~kInFile),
+          .value_size = Load(bytes, kValueSizeOffset),
+          .stored = {}};
 }
 
 }  // namespace
 
 bool IsEnvelope(std::string_view bytes) { return bytes.starts_with(kMagic); }
 
-std::string SealEnvelope(std::string_view key, const Record& record, Compression compression) {
-  std::string compressed;
-  if (compression == Compression::kZstd) compressed = Compress(record.value);
-  const std::string_view stored = compressed.empty() ? record.value : compressed;
-  const Compression used = compressed.empty() ? Compression::kNone : compression;
-
-  std::string bytes(kHeaderSize, '\0');
-  bytes.reserve(kHeaderSize + key.size() + stored.size() + kChecksumSize);
+std::string SealEnvelope(const Envelope& envelope) {
+  std::string bytes(kEnvelopeHeaderSize, '\0');
+  bytes.reserve(kEnvelopeHeaderSize + envelope.key.size() + envelope.stored.size() + kChecksumSize);
   kMagic.copy(bytes.data(), kMagic.size());
   bytes[kVersionOffset] = kVersion;
-  bytes[kCompressionOffset] = static_cast<char>(used);
-  Save(bytes, kCreatedOffset, record.created.time_since_epoch().count());
-  Save(bytes, kComputeTimeOffset, record.compute_time.count());
-  Save(bytes, kKeySizeOffset, key.size());
-  Save(bytes, kStoredSizeOffset, stored.size());
-  Save(bytes, kValueSizeOffset, record.value.size());
-  bytes += key;
-  bytes += stored;
+  bytes[kCompressionOffset] = static_cast<char>(static_cast<uint8_t>(envelope.compression) |
+                                                (envelope.in_file ? kInFile : 0));
+  Save(bytes, kLastUsedOffset, DayOfLastUse(envelope));
+  Save<uint64_t>(bytes, kCreatedOffset, envelope.created.time_since_epoch().count());
+  Save<uint64_t>(bytes, kComputeTimeOffset, envelope.compute_time.count());
+  Save<uint64_t>(bytes, kKeySizeOffset, envelope.key.size());
+  Save<uint64_t>(bytes, kStoredSizeOffset, envelope.stored.size());
+  Save(bytes, kValueSizeOffset, envelope.value_size);
+  bytes += envelope.key;
+  bytes += envelope.stored;
   const uint64_t checksum = Checksum(bytes);
   bytes.resize(bytes.size() + kChecksumSize);
   Save(bytes, bytes.size() - kChecksumSize, checksum);
   return bytes;
 }
 
+std::string SealEnvelope(std::string_view key, const Record& record, Compression compression) {
+  const PackedValue packed(record.value, compression);
+  return SealEnvelope({.key = key,
+                       .created = record.created,
+                       .compute_time = record.compute_time,
+                       .last_used = record.created,
+                       .compression = packed.compression(),
+                       .value_size = packed.value_size(),
+                       .stored = packed.stored()});
+}
+
+absl::StatusOr<Envelope> ParseEnvelope(std::string_view bytes) {
+  if (absl::Status status = CheckHeader(bytes, bytes.size()); !status.ok()) return status;
+  const size_t checksum_offset = bytes.size() - kChecksumSize;
+  if (Load(bytes, checksum_offset) != Checksum(bytes.substr(0, checksum_offset))) {
+    return absl::DataLossError("a record's checksum is wrong");
+  }
+  Envelope envelope = ParseHead(bytes);
+  envelope.stored =
+      bytes.substr(kEnvelopeHeaderSize + envelope.key.size(), Load(bytes, kStoredSizeOffset));
+  return envelope;
+}
+
+absl::StatusOr<uint64_t> EnvelopeHeadSize(std::string_view header, uint64_t size) {
+  if (absl::Status status = CheckHeader(header, size); !status.ok()) return status;
+  return kEnvelopeHeaderSize + Load(header, kKeySizeOffset);
+}
+
+absl::StatusOr<Envelope> ParseEnvelopeHead(std::string_view begin, uint64_t size) {
+  const absl::StatusOr<uint64_t> head_size = EnvelopeHeadSize(begin, size);
+  if (!head_size.ok()) return head_size.status();
+  if (begin.size() < *head_size) return absl::DataLossError("a record is shorter than its key");
+  return ParseHead(begin);
+}
+
 absl::StatusOr<bool> OpenEnvelope(std::string_view bytes, std::string_view key,
                                   absl::FunctionRef<void(const Record&)> visit) {
-  if (absl::Status status = CheckHeader(bytes); !status.ok()) return status;
-  const uint64_t key_size = Load(bytes, kKeySizeOffset);
-  if (bytes.substr(kHeaderSize, key_size) != key) return false;
-
-  Record record;
-  record.created = TimePoint(std::chrono::nanoseconds(Load(bytes, kCreatedOffset)));
-  record.compute_time = std::chrono::nanoseconds(Load(bytes, kComputeTimeOffset));
-  const std::string_view stored =
-      bytes.substr(kHeaderSize + key_size, Load(bytes, kStoredSizeOffset));
-  const uint64_t value_size = Load(bytes, kValueSizeOffset);
-  std::string decompressed;
-  switch (static_cast<Compression>(bytes[kCompressionOffset])) {
-    case Compression::kNone:
-      if (value_size != stored.size()) {
-        return absl::DataLossError("a record's value has another length than it says");
-      }
-      record.value = stored;
-      break;
-    case Compression::kZstd:
-      if (absl::Status status = Decompress(stored, value_size, decompressed); !status.ok()) {
-        return status;
-      }
-      record.value = decompressed;
-      break;
-    default:
-      return absl::UnimplementedError(
-          "a record is compressed in a way this permacache does not know");
+  const absl::StatusOr<Envelope> envelope = ParseEnvelope(bytes);
+  if (!envelope.ok()) return envelope.status();
+  if (envelope->key != key) return false;
+  if (envelope->in_file) {
+    return absl::DataLossError("a record's value lies in a file, where it never does");
   }
-  visit(record);
+  const absl::Status unpacked = Unpack(
+      envelope->stored, envelope->compression, envelope->value_size, [&](std::string_view value) {
+        visit(
+            {.value = value, .created = envelope->created, .compute_time = envelope->compute_time});
+      });
+  if (!unpacked.ok()) return unpacked;
   return true;
 }
 

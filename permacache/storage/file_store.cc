@@ -1,149 +1,31 @@
 #include "permacache/storage/file_store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
-#include <memory>
 #include <string>
-#include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "permacache/storage/entry_name.h"
 #include "permacache/storage/envelope.h"
+#include "permacache/storage/files.h"
 #include "permacache/storage/json_entry.h"
+#include "permacache/storage/last_use.h"
 
 namespace permacache::storage {
 namespace {
 
-// Larger than this is no file that a store made.
-constexpr size_t kLargestFile = (size_t{1} << 31) - (size_t{1} << 20);
-
-// Longer than processes sleep between two writes to one file. One that does sleep longer finds its
-// file gone, and writes another.
-constexpr int64_t kSecondsUntilLeftOver = 3600;
+// JSON of this size is read by nobody; a file that claims more shall not take the memory.
+constexpr size_t kLargestJson = (size_t{1} << 31) - (size_t{1} << 20);
 
 // Someone may delete the folder, or sweep the file, while it is written.
 constexpr int kAttempts = 3;
 
-constexpr size_t kEnoughToRecognize = 16;  // bytes
-
-constexpr std::string_view kTemporaryBegin = ".writing-";
-
-absl::Status ErrorOf(int error, std::string_view doing, const std::filesystem::path& path) {
-  const std::string message = absl::StrCat("cannot ", std::string(doing), " ", path.string());
-  absl::Status status = absl::ErrnoToStatus(error, message);
-  if (error == EROFS) return absl::PermissionDeniedError(status.message());
-  if (error == EDQUOT || error == EFBIG) return absl::ResourceExhaustedError(status.message());
-  return status;
-}
-
-// A file descriptor, closed with the object.
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  ~File() {
-    if (fd_ >= 0) close(fd_);
-  }
-
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-absl::StatusOr<File> OpenFolder(const std::filesystem::path& folder) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return ErrorOf(errno, "open", folder);
-  return File(fd);
-}
-
-absl::Status SyncFolder(int fd, const std::filesystem::path& folder) {
-  // Some network file systems cannot sync a folder, and need not.
-  if (fsync(fd) == 0 || errno == EINVAL) return absl::OkStatus();
-  return ErrorOf(errno, "sync", folder);
-}
-
-// Makes the folder and those above it, durably, for this user alone.
-absl::Status MakeFolder(const std::filesystem::path& folder) {
-  if (mkdir(folder.c_str(), 0700) != 0) {
-    if (errno == EEXIST) return absl::OkStatus();  // if it is a file, opening it will tell
-    if (errno != ENOENT || !folder.has_relative_path()) return ErrorOf(errno, "make", folder);
-    if (absl::Status made = MakeFolder(folder.parent_path()); !made.ok()) return made;
-    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return ErrorOf(errno, "make", folder);
-  }
-  const std::filesystem::path above = folder.has_parent_path() ? folder.parent_path() : ".";
-  const absl::StatusOr<File> parent = OpenFolder(above);
-  // Who may not read it made the folder all the same.
-  return parent.ok() ? SyncFolder(parent->fd(), above) : absl::OkStatus();
-}
-
-absl::StatusOr<File> MakeAndOpenFolder(const std::filesystem::path& folder) {
-  absl::StatusOr<File> opened = OpenFolder(folder);
-  if (!absl::IsNotFound(opened.status())) return opened;
-  if (absl::Status made = MakeFolder(folder); !made.ok()) return made;
-  return OpenFolder(folder);
-}
-
-absl::Status WriteAll(int fd, std::string_view bytes, const std::filesystem::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrorOf(errno, "write", path);
-    bytes.remove_prefix(written);
-  }
-  return absl::OkStatus();
-}
-
-// Fills `bytes` from `size` on, and cuts them where the file ends.
-absl::Status ReadAll(int fd, std::string& bytes, size_t size, const std::filesystem::path& path) {
-  while (size < bytes.size()) {
-    const ssize_t got = read(fd, bytes.data() + size, bytes.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return ErrorOf(errno, "read", path);
-    if (got == 0) break;
-    size += got;
-  }
-  bytes.resize(size);
-  return absl::OkStatus();
-}
-
-// Nobody else has it: neither another process, nor one of another machine.
-absl::StatusOr<std::string> TemporaryName() {
-  std::array<unsigned char, 8> random;
-  if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-    return absl::ErrnoToStatus(errno, "cannot get random bytes");
-  }
-  std::string name(kTemporaryBegin);
-  for (const unsigned char byte : random) {
-    absl::StrAppend(&name, absl::Hex(byte, absl::kZeroPad2));
-  }
-  return name;
-}
-
-// Calls visit(name) for each file in the folder.
-absl::Status ForEachName(const std::filesystem::path& folder,
-                         absl::FunctionRef<void(const char*)> visit) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(folder.c_str()), closedir);
-  if (stream == nullptr) return ErrorOf(errno, "open", folder);
-  for (;;) {
-    errno = 0;
-    const dirent* entry = readdir(stream.get());
-    if (entry == nullptr) break;
-    visit(entry->d_name);
-  }
-  return errno == 0 ? absl::OkStatus() : ErrorOf(errno, "read", folder);
-}
+// Enough of a file to tell what it is, and how long the key of an envelope.
+constexpr size_t kFileBegin = kEnvelopeHeaderSize;
 
 std::string Seal(std::string_view key, const Record& record, FileFormat format) {
   if (format == FileFormat::kJson) return SealJsonEntry(key, record);
@@ -156,138 +38,191 @@ absl::StatusOr<bool> OpenSealed(std::string_view bytes, std::string_view key,
   return IsJsonEntry(bytes) ? OpenJsonEntry(bytes, key, visit) : OpenEnvelope(bytes, key, visit);
 }
 
+// How much of a record's file is read at least.
+enum class Extent { kHead, kWhole };
+
+// An entry's file as far as it has been read.
+struct EntryFile {
+  File file;
+  struct stat info;
+  std::string bytes;
+};
+
+TimePoint ToTime(const timespec& time) {
+  return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+// A file system may note uses on its own; some are told not to.
+TimePoint LastUse(const struct stat& info) {
+  return std::max(ToTime(info.st_atim), ToTime(info.st_mtim));
+}
+
+void NoteUse(const EntryFile& entry) {
+  if (!IsToBeNoted(LastUse(entry.info), CoarseNow())) return;
+  const timespec times[] = {{.tv_sec = 0, .tv_nsec = UTIME_NOW},
+                            {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+  futimens(entry.file.fd(), times);  // whoever may only read leaves no trace
+}
+
+// How much of a file, whose begin has been read, is to be read. What lies about its own size is
+// refused before it costs memory: a hole in a file may be large and take no disk.
+absl::StatusOr<size_t> SizeToRead(std::string_view begin, size_t file_size, Extent extent) {
+  if (IsEnvelope(begin)) {
+    const absl::StatusOr<uint64_t> head_size = EnvelopeHeadSize(begin, file_size);
+    if (!head_size.ok()) return head_size.status();
+    return extent == Extent::kWhole ? file_size : *head_size;
+  }
+  if (!IsJsonEntry(begin)) return absl::DataLossError("it is not a record");
+  if (file_size > kLargestJson) return absl::DataLossError("it is too large for a record");
+  return file_size;
+}
+
+absl::Status Annotate(const absl::Status& status, const std::filesystem::path& path) {
+  return absl::Status(status.code(), absl::StrCat(path.string(), ": ", status.message()));
+}
+
+// kNotFound if there is none.
+absl::StatusOr<EntryFile> ReadEntry(const std::filesystem::path& path, Extent extent,
+                                    int flags = 0) {
+  struct stat info;
+  absl::StatusOr<File> file = OpenToRead(path, flags, &info);
+  if (!file.ok()) return file.status();
+  const size_t size = info.st_size;
+  EntryFile entry{*std::move(file), info, std::string(std::min(size, kFileBegin), '\0')};
+  const int fd = entry.file.fd();
+  if (absl::Status status = ReadAll(fd, entry.bytes, 0, path); !status.ok()) return status;
+  const size_t begin = entry.bytes.size();
+  const absl::StatusOr<size_t> wanted = SizeToRead(entry.bytes, size, extent);
+  if (!wanted.ok()) return Annotate(wanted.status(), path);
+  entry.bytes.resize(*wanted);
+  if (absl::Status status = ReadAll(fd, entry.bytes, std::min(begin, *wanted), path);
+      !status.ok()) {
+    return status;
+  }
+  return entry;
+}
+
+absl::StatusOr<Envelope> ReadEnvelope(const EntryFile& entry, Depth depth) {
+  if (depth == Depth::kHeads) return ParseEnvelopeHead(entry.bytes, entry.info.st_size);
+  absl::StatusOr<Envelope> envelope = ParseEnvelope(entry.bytes);
+  if (!envelope.ok()) return envelope;
+  const absl::StatusOr<bool> opened =
+      OpenEnvelope(entry.bytes, envelope->key, [](const Record&) {});
+  return opened.ok() ? envelope : opened.status();
+}
+
+// What is known of an entry, whose key is valid as long as `key`.
+EntryInfo InfoOf(const absl::StatusOr<EntryFile>& entry, Depth depth, std::string& key) {
+  if (!entry.ok()) return {.status = entry.status()};
+  EntryInfo info = {.bytes = static_cast<uint64_t>(entry->info.st_size)};
+  if (IsJsonEntry(entry->bytes)) {
+    info.status = ReadJsonEntry(entry->bytes, [&](std::string_view text, const Record& record) {
+      key = text;
+      info.created = record.created;
+      info.compute_time = record.compute_time;
+    });
+  } else {
+    const absl::StatusOr<Envelope> envelope = ReadEnvelope(*entry, depth);
+    info.status = envelope.status();
+    if (envelope.ok()) {
+      key = envelope->key;
+      info.created = envelope->created;
+      info.compute_time = envelope->compute_time;
+    }
+  }
+  info.key = key;
+  info.last_used = std::max(info.created, LastUse(entry->info));
+  return info;
+}
+
 }  // namespace
 
 FileStore::FileStore(const FileStoreOptions& options)
     : folder_(options.directory / absl::StrCat("v", options.version)), format_(options.format) {}
 
-// The content of an entry's file; kNotFound if there is none.
-absl::StatusOr<std::string> FileStore::Read(std::string_view name) const {
-  const std::filesystem::path path = folder_ / name;
-  // Neither to wait for a pipe's writer nor to be led elsewhere.
-  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  const int error = errno;
-  const auto refuse = [&](std::string_view why) {
-    return absl::DataLossError(absl::StrCat(path.string(), " ", std::string(why)));
-  };
-  if (file.fd() < 0 && (error == ELOOP || error == ENXIO)) return refuse("is not a regular file");
-  if (file.fd() < 0) return ErrorOf(error, "open", path);
-  struct stat info;
-  if (fstat(file.fd(), &info) != 0) return ErrorOf(errno, "look at", path);
-  if (!S_ISREG(info.st_mode)) return refuse("is not a regular file");
-  if (static_cast<uint64_t>(info.st_size) > kLargestFile)
-    return refuse("is too large for a record");
-
-  // A hole in a file may be large and take no disk; it shall not take memory either.
-  std::string bytes(std::min<size_t>(info.st_size, kEnoughToRecognize), '\0');
-  if (absl::Status status = ReadAll(file.fd(), bytes, 0, path); !status.ok()) return status;
-  if (!IsEnvelope(bytes) && !IsJsonEntry(bytes)) return refuse("is not a record");
-  const size_t recognized = bytes.size();
-  bytes.resize(info.st_size);
-  if (absl::Status status = ReadAll(file.fd(), bytes, recognized, path); !status.ok()) {
-    return status;
-  }
-  return bytes;
-}
-
 absl::StatusOr<bool> FileStore::Get(std::string_view key,
                                     absl::FunctionRef<void(const Record&)> visit) {
-  const std::string name = EntryName(key);
-  const absl::StatusOr<std::string> bytes = Read(name);
-  if (absl::IsNotFound(bytes.status())) return false;
-  if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<bool> found = OpenSealed(*bytes, key, visit);
-  if (found.ok()) return found;
-  return absl::Status(found.status().code(),
-                      absl::StrCat((folder_ / name).string(), ": ", found.status().message()));
+  const std::filesystem::path path = folder_ / EntryName(key);
+  const absl::StatusOr<EntryFile> entry = ReadEntry(path, Extent::kWhole);
+  if (absl::IsNotFound(entry.status())) return false;
+  if (!entry.ok()) return entry.status();
+  absl::StatusOr<bool> found = OpenSealed(entry->bytes, key, visit);
+  if (!found.ok()) return Annotate(found.status(), path);
+  if (*found) NoteUse(*entry);
+  return found;
 }
 
 absl::Status FileStore::Put(std::string_view key, const Record& record) {
   size_t size = key.size() + record.value.size();
   std::string bytes;
-  if (size <= kLargestFile) {
+  if (format_ != FileFormat::kJson || size <= kLargestJson) {
     bytes = Seal(key, record, format_);
     size = bytes.size();
   }
-  if (size > kLargestFile) {
+  if (format_ == FileFormat::kJson && size > kLargestJson) {
     return absl::ResourceExhaustedError(
         absl::StrCat(folder_.string(), ": a record of ", size,
-                     " bytes is too large for this store, which takes up to ", kLargestFile));
+                     " bytes is too large for JSON, which takes up to ", kLargestJson));
   }
   absl::Status written;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const absl::StatusOr<File> folder = MakeAndOpenFolder(folder_);
-    written = folder.ok() ? Write(folder->fd(), EntryName(key), bytes) : folder.status();
+    const absl::StatusOr<Folder> folder = Folder::MakeAndOpen(folder_);
+    written = folder.ok() ? Write(*folder, EntryName(key), bytes) : folder.status();
     if (!absl::IsNotFound(written)) break;
   }
   return written;
 }
 
-absl::Status FileStore::Write(int folder, std::string_view name, std::string_view bytes) {
-  const absl::StatusOr<std::string> temporary = TemporaryName();
-  if (!temporary.ok()) return temporary.status();
-  const std::filesystem::path path = folder_ / *temporary;
-  const File file(
-      openat(folder, temporary->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.fd() < 0) return ErrorOf(errno, "make", path);
-  absl::Cleanup remove = [&] { unlinkat(folder, temporary->c_str(), 0); };
-  if (!has_swept_.exchange(true)) SweepLeftovers(folder, file.fd());
-
-  if (absl::Status status = WriteAll(file.fd(), bytes, path); !status.ok()) return status;
-  if (fsync(file.fd()) != 0) return ErrorOf(errno, "sync", path);
-  if (renameat(folder, temporary->c_str(), folder, std::string(name).c_str()) != 0) {
-    return ErrorOf(errno, "rename a file to", folder_ / name);
-  }
-  std::move(remove).Cancel();
-  return SyncFolder(folder, folder_);
-}
-
-// Removes what others began to write and did not touch for long before `written` was made. A
-// living writer writes on, or has renamed its file.
-void FileStore::SweepLeftovers(int folder, int written) {
+absl::Status FileStore::Write(const Folder& folder, std::string_view name, std::string_view bytes) {
+  absl::StatusOr<TemporaryFile> file = TemporaryFile::Make(folder);
+  if (!file.ok()) return file.status();
   struct stat now;
-  if (fstat(written, &now) != 0) return;
-  const absl::Status ignored = ForEachName(folder_, [&](const char* name) {
-    if (!std::string_view(name).starts_with(kTemporaryBegin)) return;
-    struct stat info;
-    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) return;
-    if (now.st_mtime - info.st_mtime > kSecondsUntilLeftOver) unlinkat(folder, name, 0);
-  });
+  if (!has_swept_.exchange(true) && fstat(file->fd(), &now) == 0) SweepTemporaries(folder, now);
+  absl::Status status = file->Append(bytes);
+  if (status.ok()) status = file->Sync();
+  if (status.ok()) status = file->RenameTo(name);
+  return status.ok() ? folder.Sync() : status;
 }
 
 absl::StatusOr<bool> FileStore::Erase(std::string_view key) {
   const std::string name = EntryName(key);
-  const absl::StatusOr<std::string> bytes = Read(name);
-  if (absl::IsNotFound(bytes.status())) return false;
-  if (bytes.ok()) {
+  const absl::StatusOr<EntryFile> entry = ReadEntry(folder_ / name, Extent::kWhole);
+  if (absl::IsNotFound(entry.status())) return false;
+  if (entry.ok()) {
     // What cannot be read is as good as erased; only another key's record stays.
-    const absl::StatusOr<bool> same = OpenSealed(*bytes, key, [](const Record&) {});
+    const absl::StatusOr<bool> same = OpenSealed(entry->bytes, key, [](const Record&) {});
     if (same.ok() && !*same) return false;
   }
-  const absl::StatusOr<File> folder = OpenFolder(folder_);
+  const absl::StatusOr<Folder> folder = Folder::Open(folder_);
   if (!folder.ok()) return folder.status();
   if (unlinkat(folder->fd(), name.c_str(), 0) != 0) {
     if (errno == ENOENT) return false;
     return ErrorOf(errno, "remove", folder_ / name);
   }
-  if (absl::Status status = SyncFolder(folder->fd(), folder_); !status.ok()) return status;
+  if (absl::Status status = folder->Sync(); !status.ok()) return status;
   return true;
 }
 
-absl::Status FileStore::Clear() {
-  const absl::StatusOr<File> folder = OpenFolder(folder_);
+// Removes the entries that are accepted. Someone else may be faster.
+absl::Status FileStore::RemoveIf(absl::FunctionRef<bool(const std::string& name)> accept) {
+  const absl::StatusOr<Folder> folder = Folder::Open(folder_);
   if (absl::IsNotFound(folder.status())) return absl::OkStatus();
   if (!folder.ok()) return folder.status();
   absl::Status removed;
   const absl::Status read = ForEachName(folder_, [&](const char* name) {
-    if (!IsEntryName(name) || unlinkat(folder->fd(), name, 0) == 0) return;
-    // Someone else may have been faster; folders are not entries, whatever their names.
-    if (errno != ENOENT && errno != EISDIR)
+    if (!IsEntryName(name) || !accept(name) || unlinkat(folder->fd(), name, 0) == 0) return;
+    // Folders are not entries, whatever their names.
+    if (errno != ENOENT && errno != EISDIR) {
       removed.Update(ErrorOf(errno, "remove", folder_ / name));
+    }
   });
   if (!read.ok()) return read;
   if (!removed.ok()) return removed;
-  return SyncFolder(folder->fd(), folder_);
+  return folder->Sync();
+}
+
+absl::Status FileStore::Clear() {
+  return RemoveIf([](const std::string&) { return true; });
 }
 
 absl::StatusOr<int64_t> FileStore::Size() {
@@ -297,6 +232,20 @@ absl::StatusOr<int64_t> FileStore::Size() {
   if (absl::IsNotFound(status)) return 0;
   if (!status.ok()) return status;
   return size;
+}
+
+absl::Status FileStore::ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
+  const Extent extent = depth == Depth::kValues ? Extent::kWhole : Extent::kHead;
+  return RemoveIf([&](const std::string& name) {
+    const absl::StatusOr<EntryFile> entry = ReadEntry(folder_ / name, extent, O_NOATIME);
+    if (absl::IsNotFound(entry.status())) return false;
+    std::string key;
+    if (visit(InfoOf(entry, depth, key)) == Verdict::kKeep) return false;
+    struct stat now;
+    return !entry.ok() ||
+           (stat((folder_ / name).c_str(), &now) == 0 && now.st_ino == entry->info.st_ino &&
+            LastUse(now) == LastUse(entry->info));
+  });
 }
 
 }  // namespace permacache::storage

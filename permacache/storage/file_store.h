@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "permacache/storage/files.h"
 #include "permacache/storage/store.h"
 
 namespace permacache::storage {
@@ -51,13 +52,15 @@ class FileStore : public Store {
   // Reads the whole folder.
   absl::StatusOr<int64_t> Size() override;
 
+  // Those whose last use is known from the times of their files.
+  absl::Status ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) override;
+
   // Where the entries are.
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
-  absl::StatusOr<std::string> Read(std::string_view name) const;
-  absl::Status Write(int folder, std::string_view name, std::string_view bytes);
-  void SweepLeftovers(int folder, int written);
+  absl::Status Write(const Folder& folder, std::string_view name, std::string_view bytes);
+  absl::Status RemoveIf(absl::FunctionRef<bool(const std::string& name)> accept);
 
   const std::filesystem::path folder_;
   const FileFormat format_;

@@ -10,13 +10,24 @@ void GroupCommit::Close() {
   if (writer_.joinable()) writer_.join();
 }
 
-void GroupCommit::Add(Place name, Entry entry) {
+void GroupCommit::Add(const Place& name, Entry entry) {
   std::unique_lock lock(mutex_);
   waiting_bytes_ += entry.bytes.size();
-  std::shared_ptr<const Entry>& place = waiting_[std::move(name)];
+  std::shared_ptr<const Entry>& place = waiting_.entries[name];
   if (place != nullptr) waiting_bytes_ -= place->bytes.size();
   place = std::make_shared<const Entry>(std::move(entry));
   CountThoseThereAre();
+  AwaitWriter(lock);
+}
+
+void GroupCommit::NoteUse(const Place& name) {
+  std::unique_lock lock(mutex_);
+  waiting_.used.insert(name);
+  AwaitWriter(lock);
+}
+
+// What waits is written soon, or at once if it must not wait.
+void GroupCommit::AwaitWriter(std::unique_lock<std::mutex>& lock) {
   if (stops_waiting_ || waiting_bytes_ > kMostBytes) {
     lock.unlock();
     Commit().IgnoreError();
@@ -55,8 +66,8 @@ bool GroupCommit::Find(const Place& name,
   {
     std::lock_guard lock(mutex_);
     for (const Batch* batch : {&waiting_, &writing_}) {  // the newer first
-      const auto found = batch->find(name);
-      if (found == batch->end()) continue;
+      const auto found = batch->entries.find(name);
+      if (found == batch->entries.end()) continue;
       entry = found->second;
       break;
     }
@@ -71,21 +82,22 @@ absl::Status GroupCommit::Commit() {
   {
     std::lock_guard lock(mutex_);
     if (waiting_.empty()) return absl::OkStatus();
-    writing_.swap(waiting_);
+    std::swap(writing_, waiting_);
     waiting_bytes_ = 0;
   }
   const absl::Status status = write_(writing_);
   if (!status.ok()) TellOfLoss(status);
   std::lock_guard lock(mutex_);
+  const bool loses = !writing_.entries.empty();  // a use that is not noted is no loss
   // Entries can be found here until they can be found on the disk.
-  writing_.clear();
+  writing_ = {};
   CountThoseThereAre();
-  lost_.Update(status);
+  if (loses) lost_.Update(status);
   return status;
 }
 
 void GroupCommit::TellOfLoss(const absl::Status& status) const {
-  for (const auto& [name, entry] : writing_) {
+  for (const auto& [name, entry] : writing_.entries) {
     try {
       if (entry->on_lost) entry->on_lost(status);
     } catch (...) {
@@ -95,7 +107,7 @@ void GroupCommit::TellOfLoss(const absl::Status& status) const {
 }
 
 void GroupCommit::CountThoseThereAre() {
-  entries_.store(waiting_.size() + writing_.size(), std::memory_order_release);
+  entries_.store(waiting_.entries.size() + writing_.entries.size(), std::memory_order_release);
 }
 
 absl::Status GroupCommit::Flush() {
@@ -109,7 +121,7 @@ absl::Status GroupCommit::Instead(absl::FunctionRef<bool(const Place&)> drop,
   std::lock_guard commit_lock(commit_mutex_);
   if (!empty()) {
     std::lock_guard lock(mutex_);
-    std::erase_if(waiting_, [&](const auto& waiting) {
+    std::erase_if(waiting_.entries, [&](const auto& waiting) {
       if (!drop(waiting.first)) return false;
       waiting_bytes_ -= waiting.second->bytes.size();
       return true;

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "permacache/storage/place.h"
+#include "permacache/storage/value_files.h"
 
 namespace permacache::storage {
 
@@ -36,12 +38,19 @@ class GroupCommit {
   static constexpr size_t kMostBytes = size_t{64} << 20;
 
   struct Entry {
-    std::string bytes;
+    std::string bytes;                                // its envelope
+    std::shared_ptr<ValueFiles::Written> value_file;  // if its value is not in the envelope
     OnLost on_lost;
   };
-  using Batch = std::map<Place, std::shared_ptr<const Entry>>;
 
-  // Writes a batch in one transaction. OK means that the disk has it.
+  struct Batch {
+    std::map<Place, std::shared_ptr<const Entry>> entries;
+    std::set<Place> used;  // entries that are on the disk, whose use is to be noted
+
+    bool empty() const { return entries.empty() && used.empty(); }
+  };
+
+  // Writes a batch in one transaction. OK means that the disk has it, and keeps its files.
   using WriteBatch = std::function<absl::Status(const Batch&)>;
 
   explicit GroupCommit(WriteBatch write) : write_(std::move(write)) {}
@@ -50,9 +59,13 @@ class GroupCommit {
   ~GroupCommit() { Close(); }
 
   // From now on Find has this entry, in place of an earlier one of its name. It is written soon.
-  void Add(Place name, Entry entry);
+  void Add(const Place& name, Entry entry);
 
-  // Calls visit(bytes) if an entry of this name waits; returns whether it does.
+  // That the entry of this name was used now is written with what else is written next.
+  void NoteUse(const Place& name);
+
+  // Calls visit(bytes) if an entry of this name waits; returns whether it does. Its file stays
+  // during that call.
   bool Find(const Place& name, absl::FunctionRef<void(std::string_view bytes)> visit) const;
 
   // Writes everything that waits. Says why it could not write something since the last time.
@@ -69,6 +82,7 @@ class GroupCommit {
   bool empty() const { return entries_.load(std::memory_order_acquire) == 0; }
 
  private:
+  void AwaitWriter(std::unique_lock<std::mutex>& lock);
   void StopWaiting();
   void StartWriter(std::unique_lock<std::mutex>& lock);
   void RunWriter();
@@ -90,7 +104,7 @@ class GroupCommit {
   bool stops_waiting_ = false;
   std::thread writer_;
 
-  std::atomic<size_t> entries_ = 0;  // of both batches, to be read without the mutex
+  std::atomic<size_t> entries_ = 0;  // in both batches, to be read without the mutex
 };
 
 }  // namespace permacache::storage

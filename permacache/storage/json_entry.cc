@@ -183,8 +183,8 @@ std::string SealJsonEntry(std::string_view key, const Record& record) {
 
 bool IsJsonEntry(std::string_view bytes) { return bytes.starts_with('{'); }
 
-absl::StatusOr<bool> OpenJsonEntry(std::string_view bytes, std::string_view key,
-                                   absl::FunctionRef<void(const Record&)> visit) {
+absl::Status ReadJsonEntry(std::string_view bytes,
+                           absl::FunctionRef<void(std::string_view key, const Record&)> visit) {
   std::string with_plain_line_ends;
   if (bytes.find('\r') != bytes.npos) {
     with_plain_line_ends = Replaced(bytes, "\r\n", "\n");
@@ -198,9 +198,8 @@ absl::StatusOr<bool> OpenJsonEntry(std::string_view bytes, std::string_view key,
   members.value().TakeValue();
 
   if (!members.At("key")) return Damage("has no key");
-  const std::optional<std::string> key_here = members.value().TakeBytes();
-  if (!key_here) return Damage("has a key that is none");
-  if (*key_here != key) return false;
+  const std::optional<std::string> key = members.value().TakeBytes();
+  if (!key) return Damage("has a key that is none");
 
   Record record;
   if (!members.At("created") || members.value().Next() != Kind::kString) {
@@ -225,8 +224,20 @@ absl::StatusOr<bool> OpenJsonEntry(std::string_view bytes, std::string_view key,
   }
   if (!value) return Damage("has no value");
   record.value = *value;
-  visit(record);
-  return true;
+  visit(*key, record);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> OpenJsonEntry(std::string_view bytes, std::string_view key,
+                                   absl::FunctionRef<void(const Record&)> visit) {
+  bool found = false;
+  const absl::Status status =
+      ReadJsonEntry(bytes, [&](std::string_view key_here, const Record& record) {
+        found = key_here == key;
+        if (found) visit(record);
+      });
+  if (!status.ok()) return status;
+  return found;
 }
 
 }  // namespace permacache::storage

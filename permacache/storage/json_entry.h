@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "permacache/storage/store.h"
 
@@ -21,10 +22,14 @@ std::string SealJsonEntry(std::string_view key, const Record& record);
 // Whether `bytes` begin like a JSON entry.
 bool IsJsonEntry(std::string_view bytes);
 
-// Calls visit(record) if the entry is that of `key`, and returns whether it is. Line ends may have
-// become "\r\n", as version control makes them on some systems.
+// Calls visit(key, record). Line ends may have become "\r\n", as version control makes them on some
+// systems.
 //   kDataLoss        a wrong checksum, or not what SealJsonEntry writes
 //   kUnimplemented   a newer version
+absl::Status ReadJsonEntry(std::string_view bytes,
+                           absl::FunctionRef<void(std::string_view key, const Record&)> visit);
+
+// Calls visit(record) if the entry is that of `key`, and returns whether it is. Errors as above.
 absl::StatusOr<bool> OpenJsonEntry(std::string_view bytes, std::string_view key,
                                    absl::FunctionRef<void(const Record&)> visit);
 

@@ -372,6 +372,30 @@ absl::Status CheckMetaPages(const std::filesystem::path& file) {
   return absl::OkStatus();
 }
 
+absl::Status ContinueTransactions(int fd, uint64_t txn_id) {
+  char begin[kPageHeaderSize + Meta::kSize];
+  const auto read_page = [&](off_t offset) {
+    return pread(fd, begin, sizeof(begin), offset) == sizeof(begin);
+  };
+  if (!read_page(0)) return absl::ErrnoToStatus(errno, "cannot read the copy of the data file");
+  const off_t page_size = Meta(begin).free_list.page_size;
+  // The second meta page has it all, the first is that of an empty file.
+  if (!read_page(page_size)) {
+    return absl::ErrnoToStatus(errno, "cannot read the copy of the data file");
+  }
+  if (absl::Status status = CheckMeta(Meta(begin)); !status.ok()) return status;
+  for (uint64_t i = 0; i < kMetaPages; ++i) {
+    const uint64_t number = txn_id - (txn_id % kMetaPages == i ? 0 : 1);
+    std::memcpy(begin + sizeof(begin) - sizeof(number), &number, sizeof(number));
+    const auto size = static_cast<ssize_t>(Meta::kSize);
+    if (pwrite(fd, begin + kPageHeaderSize, size,
+               static_cast<off_t>(i) * page_size + static_cast<off_t>(kPageHeaderSize)) != size) {
+      return absl::ErrnoToStatus(errno, "cannot write the copy of the data file");
+    }
+  }
+  return absl::OkStatus();
+}
+
 bool IsUnfinished(const std::filesystem::path& file) {
   const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return false;

@@ -20,6 +20,10 @@ namespace permacache::storage {
 // that is not a sound LMDB file.
 absl::Status CheckMetaPages(const std::filesystem::path& file);
 
+// Makes a copy of a data file, as mdb_env_copy writes it, what the transaction `txn_id` has left:
+// its meta pages have number 1, whatever the number of what was copied.
+absl::Status ContinueTransactions(int fd, uint64_t txn_id);
+
 // Whether the file is a part of what LMDB writes to it first, before there is any entry: a crash or
 // a full disk cut that short. False if it cannot be read.
 bool IsUnfinished(const std::filesystem::path& file);

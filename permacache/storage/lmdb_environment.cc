@@ -5,19 +5,25 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <future>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <tuple>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "permacache/storage/files.h"
+#include "permacache/storage/last_use.h"
 #include "permacache/storage/lmdb_check.h"
 
 namespace permacache::storage {
@@ -42,6 +48,19 @@ constexpr mdb_mode_t kFileMode = 0600;
 // A file that another process is creating at this moment looks damaged for as long.
 constexpr int kChecksBeforeDamaged = 10;
 constexpr auto kPauseBetweenChecks = std::chrono::milliseconds(5);
+
+// Said in place of an LMDB error code.
+constexpr int kFileLost = -1;
+
+constexpr const char* kDataFile = "data.mdb";
+constexpr const char* kLockFile = "lock.mdb";
+
+// A file may be replaced again before it is open. It takes long enough for others to have their
+// turn.
+constexpr int kMostReplacements = 100;
+
+// How often those who wait for a long copy are told how far it is.
+constexpr auto kPauseBetweenProgress = std::chrono::milliseconds(100);
 
 // From 0.9.26 to 0.9.31 mdb_env_close destroys the mutexes that other processes use.
 bool IsClosingSafe() {
@@ -110,6 +129,21 @@ size_t AffordableMapSize(size_t wanted) {
   return std::max(size / kShareOfScarceSpace, kLeastMapSize);
 }
 
+// The time as the kernel last noted it, some milliseconds ago at most.
+int64_t CoarseTime() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Until what CoarseTime returns has changed so often.
+void AwaitTicks(int ticks) {
+  for (int i = 0; i < ticks; ++i) {
+    const int64_t before = CoarseTime();
+    while (CoarseTime() == before) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 absl::Status Annotate(const absl::Status& status, const std::filesystem::path& path) {
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(path.string(), ": ", status.message()));
@@ -135,10 +169,14 @@ class LmdbRegistry {
       return absl::ErrnoToStatus(errno, absl::StrCat("cannot use ", options.directory.string()));
     }
     LmdbEnvironment*& environment = environments_[{info.st_dev, info.st_ino}];
-    // Somebody may have deleted the cache; a new folder may even have got the same inode.
+    LmdbEnvironment* predecessor = nullptr;
+    // Somebody may have deleted or compacted the cache; a new folder may even have got the same
+    // inode.
     if (environment != nullptr &&
         (environment->has_failed_ || !environment->IsFileOf(options.directory))) {
-      environment = nullptr;
+      predecessor = std::exchange(environment, nullptr);
+      predecessor->Abandon();
+      abandoned_.push_back(predecessor);
     }
     if (environment == nullptr) {
       absl::StatusOr<LmdbEnvironment*> opened = LmdbEnvironment::Open(options);
@@ -147,14 +185,25 @@ class LmdbRegistry {
         return opened.status();
       }
       environment = *opened;
+      if (predecessor != nullptr) {
+        environment->TakeOverFrom(*predecessor);
+        ++environment->shares_;
+      }
     }
     ++environment->shares_;
     return environment;
   }
 
   void Release(LmdbEnvironment* environment) {
+    // What waits may have to go to a successor, which cannot be acquired while the registry is
+    // locked.
+    if (IsLastShare(environment)) environment->group_commit().Flush().IgnoreError();
+    LmdbEnvironment::Share successor;  // given back when the registry is not locked any more
     std::lock_guard lock(mutex_);
-    if (--environment->shares_ > 0 || !IsClosingSafe()) return;
+    if (--environment->shares_ > 0) return;
+    if (!environment->is_abandoned_ && !IsClosingSafe()) return;
+    successor = std::move(environment->successor_);
+    std::erase(abandoned_, environment);
     std::erase_if(environments_, [&](const auto& entry) { return entry.second == environment; });
     delete environment;
   }
@@ -185,10 +234,9 @@ class LmdbRegistry {
     std::vector<LmdbEnvironment*> environments;
     {
       std::lock_guard lock(mutex_);
-      for (const auto& [place, environment] : environments_) {
-        ++environment->shares_;
-        environments.push_back(environment);
-      }
+      environments = abandoned_;  // on their behalf something may still wait
+      for (const auto& [place, environment] : environments_) environments.push_back(environment);
+      for (LmdbEnvironment* environment : environments) ++environment->shares_;
     }
     absl::Status status;
     for (LmdbEnvironment* environment : environments) {
@@ -198,15 +246,22 @@ class LmdbRegistry {
     return status;
   }
 
+  bool IsLastShare(const LmdbEnvironment* environment) {
+    std::lock_guard lock(mutex_);
+    return environment->shares_ == 1;
+  }
+
   // The parent's environments are of no use to a child, which must not even close them.
   void ForgetInherited() {
     environments_.clear();
+    abandoned_.clear();
     fork_count_.fetch_add(1, std::memory_order_release);
     mutex_.unlock();
   }
 
   std::mutex mutex_;
   std::map<std::pair<dev_t, ino_t>, LmdbEnvironment*> environments_;
+  std::vector<LmdbEnvironment*> abandoned_;
   std::atomic<uint64_t> fork_count_ = 0;
 };
 
@@ -227,18 +282,32 @@ absl::StatusOr<LmdbEnvironment::Share> LmdbEnvironment::Acquire(const LmdbOption
 LmdbEnvironment::LmdbEnvironment(const LmdbOptions& options, bool read_only)
     : options_(options),
       read_only_(read_only),
-      group_commit_([this](const GroupCommit::Batch& batch) { return WriteBatch(batch); }) {}
+      value_files_(options.directory / ValueFiles::kFolderName),
+      memory_(options.memory_bytes),
+      waiting_(std::make_shared<Waiting>()) {
+  waiting_->environment = this;
+  waiting_->commit =
+      std::make_unique<GroupCommit>([waiting = waiting_.get()](const GroupCommit::Batch& batch) {
+        return waiting->environment.load()->WriteBatch(batch);
+      });
+}
 
 LmdbEnvironment::~LmdbEnvironment() {
-  group_commit_.Close();
-  // One that has failed would take the locks of its successor with it.
-  if (has_no_map_.load(std::memory_order_relaxed) || has_failed_) return;
-  for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
-  if (env_ != nullptr) mdb_env_close(env_);
+  if (waiting_->environment.load() == this) waiting_->commit->Close();
+  Abandon();
 }
 
 absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& options) {
-  const std::filesystem::path file = options.directory / "data.mdb";
+  absl::StatusOr<LmdbEnvironment*> opened = TryOpen(options);
+  for (int attempt = 1; absl::IsAborted(opened.status()) && attempt < kMostReplacements;
+       ++attempt) {
+    opened = TryOpen(options);
+  }
+  return opened;
+}
+
+absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::TryOpen(const LmdbOptions& options) {
+  const std::filesystem::path file = options.directory / kDataFile;
   absl::Status status = Annotate(CheckMetaPagesPatiently(file), file);
   if (absl::IsDataLoss(status) && DiscardUnfinishedFile(options.directory)) {
     status = absl::OkStatus();
@@ -265,7 +334,7 @@ absl::StatusOr<LmdbEnvironment*> LmdbEnvironment::Open(const LmdbOptions& option
 // first byte of the lock file while an environment is open, so that nobody is at it meanwhile. Only
 // called while this process has not opened that file, as below.
 bool LmdbEnvironment::DiscardUnfinishedFile(const std::filesystem::path& directory) {
-  const std::filesystem::path lock_file = directory / "lock.mdb", file = directory / "data.mdb";
+  const std::filesystem::path lock_file = directory / kLockFile, file = directory / kDataFile;
   const int fd = open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, kFileMode);
   if (fd < 0) return false;
   const absl::Cleanup close_fd = [fd] { close(fd); };
@@ -282,7 +351,7 @@ bool LmdbEnvironment::DiscardUnfinishedFile(const std::filesystem::path& directo
 // locks it would lose with the descriptor.
 absl::Status LmdbEnvironment::AllocateLockFile() const {
   if (read_only_) return absl::OkStatus();
-  const std::filesystem::path file = options_.directory / "lock.mdb";
+  const std::filesystem::path file = options_.directory / kLockFile;
   const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, kFileMode);
   const auto failed = [&] {
     return absl::ErrnoToStatus(errno, absl::StrCat(file.string(), ": cannot make the lock file"));
@@ -314,6 +383,9 @@ absl::Status LmdbEnvironment::OpenFile() {
   int error = mdb_env_open(env_, options_.directory.c_str(), flags, kFileMode);
   if (error == 0 && !read_only_) error = SyncNewFile();
   if (error != 0) return ToStatus(error, "open");
+  MDB_stat stat;
+  mdb_env_stat(env_, &stat);
+  if (absl::Status status = commits_.Open(DataFile(), stat.ms_psize); !status.ok()) return status;
   ClearDeadReaders();
   std::move(close).Cancel();
   return absl::OkStatus();
@@ -336,34 +408,39 @@ absl::Status LmdbEnvironment::CheckFile() {
     if (!status.ok()) return status;
     if (checked.ok()) break;
   }
-  return Annotate(checked, options_.directory / "data.mdb");
+  return Annotate(checked, options_.directory / kDataFile);
 }
 
 // Reading a map beyond the end of its file is SIGBUS, and what is written to a deleted file is
 // lost.
-absl::Status LmdbEnvironment::CheckPresence() {
-  if (has_no_map_.load(std::memory_order_acquire)) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        options_.directory.string(), ": there is no address space left for the cache"));
-  }
+int LmdbEnvironment::CheckPresence() {
+  if (is_abandoned_) return kFileLost;
+  if (has_no_map_) return ENOMEM;
+  const int64_t now = CoarseTime();
   struct stat info;
-  if (fstat(DataFile(), &info) != 0 || info.st_nlink == 0) {
-    return absl::AbortedError(
-        absl::StrCat(options_.directory.string(), ": the data file was deleted while in use"));
-  }
+  if (fstat(DataFile(), &info) != 0 || info.st_nlink == 0) return kFileLost;
   int64_t largest = largest_file_size_.load(std::memory_order_relaxed);
-  if (info.st_size < largest) {
-    return absl::AbortedError(
-        absl::StrCat(options_.directory.string(), ": the data file was truncated while in use"));
-  }
+  if (info.st_size < largest) return kFileLost;
   while (info.st_size > largest &&
          !largest_file_size_.compare_exchange_weak(largest, info.st_size)) {
   }
-  return absl::OkStatus();
+  presence_transaction_.store(commits_.last(), std::memory_order_relaxed);
+  presence_time_.store(now, std::memory_order_relaxed);
+  return 0;
+}
+
+// Asking the kernel each time would double the price of a hit. Compact's last act is a commit to
+// the file it replaces, so that nobody goes on with that.
+int LmdbEnvironment::CheckPresenceLately() {
+  if (is_abandoned_) return kFileLost;
+  if (presence_time_.load(std::memory_order_relaxed) == CoarseTime() &&
+      presence_transaction_.load(std::memory_order_relaxed) == commits_.last()) {
+    return has_no_map_ ? ENOMEM : 0;
+  }
+  return CheckPresence();
 }
 
 absl::Status LmdbEnvironment::Read(absl::FunctionRef<int(MDB_txn*)> body) {
-  if (absl::Status status = CheckPresence(); !status.ok()) return status;
   bool cleared_readers = false;
   for (;;) {
     const int error = TryRead(body);
@@ -380,7 +457,7 @@ absl::Status LmdbEnvironment::Read(absl::FunctionRef<int(MDB_txn*)> body) {
 
 int LmdbEnvironment::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
-  if (has_no_map_.load(std::memory_order_relaxed)) return ENOMEM;
+  if (int error = CheckPresenceLately(); error != 0) return error;
   MDB_txn* txn = nullptr;
   if (int error = TakeReader(&txn); error != 0) {
     if (error == MDB_PANIC) has_failed_ = true;
@@ -392,6 +469,18 @@ int LmdbEnvironment::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
     readers_.push_back(txn);
   };
   return body(txn);
+}
+
+bool LmdbEnvironment::FindInMemory(const Place& place, std::string_view key,
+                                   absl::FunctionRef<void(const Record&)> visit) {
+  if (options_.memory_bytes == 0) return false;
+  uint64_t last = 0;
+  {
+    const auto gate = EnterTransaction();
+    if (CheckPresenceLately() != 0) return false;
+    last = commits_.last();
+  }
+  return memory_.Find(place, key, last, visit);
 }
 
 int LmdbEnvironment::TakeReader(MDB_txn** txn) {
@@ -413,7 +502,6 @@ absl::Status LmdbEnvironment::Write(absl::FunctionRef<int(MDB_txn*)> body) {
     return absl::PermissionDeniedError(
         absl::StrCat(options_.directory.string(), ": the cache can be read but not written"));
   }
-  if (absl::Status status = CheckPresence(); !status.ok()) return status;
   if (writes_.fetch_add(1, std::memory_order_relaxed) % kWritesBetweenReaderChecks == 0) {
     ClearDeadReaders();
   }
@@ -432,52 +520,154 @@ absl::Status LmdbEnvironment::Write(absl::FunctionRef<int(MDB_txn*)> body) {
   }
 }
 
+absl::Status LmdbEnvironment::WriteEntries(absl::FunctionRef<int(LmdbEntries&)> body) {
+  LmdbEntries::Files freed;
+  absl::Status status = Write([&](MDB_txn* txn) {
+    LmdbEntries entries(txn);
+    const int error = body(entries);
+    freed = entries.freed();
+    return error;
+  });
+  if (!status.ok()) return status;
+  for (const auto& [place, reference] : freed) value_files_.Remove(place, reference);
+  return absl::OkStatus();
+}
+
 absl::Status LmdbEnvironment::WriteBatch(const GroupCommit::Batch& batch) {
-  std::map<uint32_t, MDB_dbi> databases;
-  for (const auto& [place, entry] : batch) {
-    if (databases.contains(place.generation)) continue;
-    const absl::StatusOr<MDB_dbi> database = OpenGeneration(place.generation);
-    if (!database.ok()) return database.status();
-    databases[place.generation] = *database;
+  absl::Status status = WriteBatchHere(batch);
+  for (int attempt = 1; absl::IsAborted(status) && attempt < kMostReplacements; ++attempt) {
+    // Whoever deleted the cache does not want it to come back by itself.
+    if (!std::filesystem::exists(options_.directory / kDataFile)) return status;
+    const absl::StatusOr<Share> successor = Acquire(options_);
+    status = successor.ok() ? (*successor)->WriteBatchHere(batch) : successor.status();
   }
-  return Write([&](MDB_txn* txn) {
-    for (const auto& [place, entry] : batch) {
-      MDB_val key{place.digest.size(), const_cast<unsigned char*>(place.digest.data())};
-      MDB_val bytes{entry->bytes.size(), const_cast<char*>(entry->bytes.data())};
-      if (int error = mdb_put(txn, databases[place.generation], &key, &bytes, 0); error != 0)
+  return status;
+}
+
+absl::Status LmdbEnvironment::WriteBatchHere(const GroupCommit::Batch& batch) {
+  std::map<uint32_t, MDB_dbi> databases;
+  const auto open = [&](const Place& place) {
+    if (databases.contains(place.generation)) return absl::OkStatus();
+    const absl::StatusOr<MDB_dbi> database = OpenGeneration(place.generation);
+    if (database.ok()) databases[place.generation] = *database;
+    return database.status();
+  };
+  absl::Status status;
+  bool has_files = false;
+  for (const auto& [place, entry] : batch.entries) {
+    status.Update(open(place));
+    if (entry->value_file == nullptr) continue;
+    status.Update(entry->value_file->Sync());
+    has_files = true;
+  }
+  for (const Place& place : batch.used) status.Update(open(place));
+  if (has_files && status.ok()) status = value_files_.SyncFolder();
+  if (!status.ok()) return status;
+
+  uint64_t transaction = 0;
+  status = WriteEntries([&](LmdbEntries& entries) {
+    transaction = entries.transaction();
+    for (const auto& [place, entry] : batch.entries) {
+      if (int error = entries.Put(databases[place.generation], place, entry->bytes); error != 0) {
         return error;
+      }
+    }
+    const TimePoint now = CoarseNow();
+    for (const Place& place : batch.used) {
+      if (int error = entries.NoteUse(databases[place.generation], place, now); error != 0) {
+        return error;
+      }
     }
     return 0;
+  });
+  if (!status.ok()) return status;
+  std::vector<Place> changed;
+  for (const auto& [place, entry] : batch.entries) {
+    changed.push_back(place);
+    if (entry->value_file != nullptr) entry->value_file->Keep();
+  }
+  if (!changed.empty()) memory_.Committed(transaction, changed);
+  if (has_files) std::call_once(files_are_swept_, [this] { SweepFiles(); });
+  return absl::OkStatus();
+}
+
+// Removes files whose writers died before a record referred to them.
+void LmdbEnvironment::SweepFiles() {
+  value_files_.Sweep([&](const Place& place, uint64_t number) {
+    const absl::StatusOr<MDB_dbi> database = OpenGeneration(place.generation);
+    if (!database.ok()) return true;
+    bool used = true;
+    const absl::Status status = Read([&](MDB_txn* txn) {
+      MDB_val key = ToVal(place.digest), bytes;
+      const int error = mdb_get(txn, *database, &key, &bytes);
+      const auto file = error == 0 ? FileOf(ToView(bytes)) : std::nullopt;
+      used = file.has_value() && file->number == number;
+      return error == MDB_NOTFOUND ? 0 : error;
+    });
+    return used || !status.ok();
   });
 }
 
 int LmdbEnvironment::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
-  if (has_no_map_.load(std::memory_order_relaxed)) return ENOMEM;
+  if (int error = CheckPresence(); error != 0) return error;
   MDB_txn* txn = nullptr;
   if (int error = mdb_txn_begin(env_, nullptr, 0, &txn); error != 0) {
     if (error == MDB_PANIC) has_failed_ = true;
     return error;
   }
   absl::Cleanup abort = [&] { mdb_txn_abort(txn); };
+  // Another file may have taken its place while this thread waited for its turn.
+  if (int error = CheckPresence(); error != 0) return error;
   if (int error = body(txn); error != 0) return error;
   std::move(abort).Cancel();
   return mdb_txn_commit(txn);
 }
 
+// Both have one queue from now on, so that what waits can be found by way of either.
+void LmdbEnvironment::TakeOverFrom(LmdbEnvironment& predecessor) {
+  waiting_ = predecessor.waiting_;
+  waiting_->environment = this;
+  predecessor.successor_ = Share(this);
+}
+
+// Waits for the transactions that run, lets no other begin, and closes what is open. That takes
+// away the locks of the whole process on the lock file, so it must be done before a successor opens
+// that.
+void LmdbEnvironment::Abandon() {
+  const auto gate = CloseGate();
+  if (std::exchange(is_abandoned_, true) || env_ == nullptr || has_no_map_) return;
+  if (!IsClosingSafe()) return;
+  for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
+  mdb_env_close(env_);
+  commits_.Close();
+}
+
+// A thread that waits here holds the turnstile, so that a stream of readers cannot keep it waiting.
+std::unique_lock<std::shared_mutex> LmdbEnvironment::CloseGate() {
+  std::lock_guard turn(turnstile_);
+  closing_gate_.store(true, std::memory_order_release);
+  std::unique_lock gate(gate_);
+  closing_gate_.store(false, std::memory_order_release);
+  return gate;
+}
+
 std::shared_lock<std::shared_mutex> LmdbEnvironment::EnterTransaction() {
-  if (resizing_.load(std::memory_order_acquire)) std::lock_guard wait(turnstile_);
+  if (closing_gate_.load(std::memory_order_acquire)) std::lock_guard wait(turnstile_);
   return std::shared_lock(gate_);
 }
 
 size_t LmdbEnvironment::MapSize() {
   const auto gate = EnterTransaction();
+  if (is_abandoned_) return 0;
   MDB_envinfo info;
   mdb_env_info(env_, &info);
   return info.me_mapsize;
 }
 
 void LmdbEnvironment::ClearDeadReaders() {
+  const auto gate = EnterTransaction();
+  if (is_abandoned_) return;
   int dead = 0;
   mdb_reader_check(env_, &dead);
 }
@@ -495,6 +685,7 @@ absl::Status LmdbEnvironment::AdoptMap() {
   MDB_stat stat;
   {
     const auto gate = EnterTransaction();
+    if (is_abandoned_) return ToStatus(kFileLost, "grow the map of");
     mdb_env_info(env_, &info);
     mdb_env_stat(env_, &stat);
   }
@@ -505,17 +696,15 @@ absl::Status LmdbEnvironment::AdoptMap() {
 // Makes the map `wanted` large or, where address space is short, at least `least`. LMDB gives up
 // the old map before it asks for the new one, so whether there is space is tried out before.
 absl::Status LmdbEnvironment::ResizeMap(size_t least, size_t wanted) {
-  std::lock_guard turn(turnstile_);
-  resizing_.store(true, std::memory_order_release);
-  std::unique_lock gate(gate_);
-  resizing_.store(false, std::memory_order_release);
+  const auto gate = CloseGate();
+  if (is_abandoned_) return ToStatus(kFileLost, "grow the map of");
   size_t size = wanted;
   while (!IsSpaceFor(size)) {
     if (size == least) return ToStatus(MDB_MAP_FULL, "grow the map of");
     size = std::max(least, size / 4 * 3);
   }
   const int error = mdb_env_set_mapsize(env_, size);
-  if (error != 0) has_no_map_.store(true, std::memory_order_release);
+  if (error != 0) has_no_map_ = true;
   return ToStatus(error, "grow the map of");
 }
 
@@ -532,7 +721,8 @@ absl::StatusOr<MDB_dbi> LmdbEnvironment::OpenGeneration(uint32_t version) {
     // A handle outlives the transaction that opened it only if that commits.
     const auto gate = EnterTransaction();
     MDB_txn* txn = nullptr;
-    int error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    int error = CheckPresence();
+    if (error == 0) error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
     if (error == 0) {
       error = mdb_dbi_open(txn, name.c_str(), 0, &database);
       if (error == 0) {
@@ -552,6 +742,84 @@ absl::StatusOr<MDB_dbi> LmdbEnvironment::OpenGeneration(uint32_t version) {
   return database;
 }
 
+absl::StatusOr<std::vector<uint32_t>> LmdbEnvironment::Generations() {
+  std::vector<uint32_t> versions;
+  const absl::Status status = Read([&](MDB_txn* txn) {
+    versions.clear();
+    MDB_dbi main;
+    if (int error = mdb_dbi_open(txn, nullptr, 0, &main); error != 0) return error;
+    MDB_cursor* cursor = nullptr;
+    if (int error = mdb_cursor_open(txn, main, &cursor); error != 0) return error;
+    const absl::Cleanup close = [&] { mdb_cursor_close(cursor); };
+    MDB_val name, ignored;
+    int error = 0;
+    while ((error = mdb_cursor_get(cursor, &name, &ignored, MDB_NEXT)) == 0) {
+      uint32_t version = 0;
+      const std::string digits(ToView(name));
+      if (absl::SimpleAtoi(digits, &version)) versions.push_back(version);
+    }
+    return error == MDB_NOTFOUND ? 0 : error;
+  });
+  if (!status.ok()) return status;
+  return versions;
+}
+
+absl::Status LmdbEnvironment::Compact(OnProgress progress) {
+  group_commit().Flush().IgnoreError();  // who waited has been told
+  bool replaced = false;
+  absl::Status outcome;
+  // A transaction that writes nothing keeps other writers waiting.
+  const absl::Status waited = Write([&](MDB_txn* txn) {
+    outcome = Replace(mdb_txn_id(txn) - 1, progress);
+    replaced = outcome.ok();
+    return ECANCELED;
+  });
+  return replaced || !outcome.ok() ? outcome : waited;
+}
+
+// Puts a copy of what transaction `last` has committed in the place of the data file. The lock file
+// stays: it goes with the copy just as well.
+absl::Status LmdbEnvironment::Replace(uint64_t last, OnProgress progress) {
+  if (last == 0) return absl::OkStatus();  // there is nothing to copy
+  const absl::StatusOr<Folder> folder = Folder::Open(options_.directory);
+  if (!folder.ok()) return folder.status();
+  absl::StatusOr<TemporaryFile> copy = TemporaryFile::Make(*folder);
+  if (!copy.ok()) return copy.status();
+  struct stat now;
+  if (fstat(copy->fd(), &now) == 0) SweepTemporaries(*folder, now);
+
+  absl::Status status = CopyTo(copy->fd(), progress);
+  if (status.ok()) status = ContinueTransactions(copy->fd(), last);
+  if (status.ok()) status = Annotate(CheckPages(copy->fd(), last), options_.directory / kDataFile);
+  if (status.ok()) status = copy->Sync();
+  if (status.ok()) status = copy->RenameTo(kDataFile);
+  if (!status.ok()) return status;
+  status = folder->Sync();
+  AwaitTicks(2);  // until no reader relies on what it knew of the old file
+  return status;
+}
+
+absl::Status LmdbEnvironment::CopyTo(int fd, OnProgress progress) {
+  MDB_envinfo info;
+  MDB_stat stat;
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  const auto total = static_cast<int64_t>((info.me_last_pgno + 1) * stat.ms_psize);
+  std::future<int> copied;
+  try {
+    copied =
+        std::async(std::launch::async, [&] { return mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT); });
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(error.what());
+  }
+  while (copied.wait_for(kPauseBetweenProgress) != std::future_status::ready) {
+    struct stat done;
+    if (fstat(fd, &done) == 0) progress(std::min<int64_t>(done.st_size, total), total);
+  }
+  progress(total, total);
+  return ToStatus(copied.get(), "copy");
+}
+
 int LmdbEnvironment::DataFile() const {
   mdb_filehandle_t file;
   mdb_env_get_fd(env_, &file);
@@ -561,13 +829,18 @@ int LmdbEnvironment::DataFile() const {
 bool LmdbEnvironment::IsFileOf(const std::filesystem::path& directory) const {
   struct stat opened, present;
   if (fstat(DataFile(), &opened) != 0) return false;
-  if (stat((directory / "data.mdb").c_str(), &present) != 0) return false;
+  if (stat((directory / kDataFile).c_str(), &present) != 0) return false;
   return opened.st_dev == present.st_dev && opened.st_ino == present.st_ino &&
          present.st_size >= largest_file_size_.load(std::memory_order_relaxed);
 }
 
 absl::Status LmdbEnvironment::ToStatus(int error, const char* doing) const {
   if (error == 0) return absl::OkStatus();
+  if (error == kFileLost) {
+    return absl::AbortedError(
+        absl::StrCat(options_.directory.string(),
+                     ": the data file was deleted, replaced or truncated while in use"));
+  }
   const std::string failed =
       absl::StrCat(options_.directory.string(), ": cannot ", doing, " the LMDB environment");
   const std::string message = absl::StrCat(failed, ": ", mdb_strerror(error));

@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <cstddef>
-#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "permacache/storage/envelope.h"
 #include "permacache/storage/key_digest.h"
+#include "permacache/storage/last_use.h"
+#include "permacache/storage/lmdb_scan.h"
+#include "permacache/storage/record_value.h"
 
 namespace permacache::storage {
 namespace {
@@ -15,29 +17,12 @@ namespace {
 // What took so long to compute is worth a sync of the disk of its own.
 constexpr auto kLongComputation = std::chrono::milliseconds(10);
 
-// A commit of 2 GiB or more fails in LMDB.
-constexpr size_t kLargestRecord = (size_t{1} << 31) - (size_t{1} << 20);
+// LMDB keeps records in pages that must follow each other, and in memory until they are committed.
+constexpr size_t kLargestKey = size_t{1} << 30;
 
-// The digest of a key as LMDB's key.
-class Index {
- public:
-  explicit Index(std::string_view key) : digest_(DigestOfKey(key)) {}
-
-  Place place(uint32_t generation) const { return {generation, digest_}; }
-
-  MDB_val* val() {
-    val_ = {digest_.size(), digest_.data()};
-    return &val_;
-  }
-
- private:
-  KeyDigest digest_;
-  MDB_val val_;
-};
-
-std::string_view ToView(const MDB_val& val) {
-  return {static_cast<const char*>(val.mv_data), val.mv_size};
-}
+// An environment may be replaced as soon as it is open, and the file of a value between the look at
+// its record and at the file itself.
+constexpr int kAttempts = 100;
 
 }  // namespace
 
@@ -55,6 +40,13 @@ LmdbStore::~LmdbStore() {
 }
 
 absl::StatusOr<std::unique_ptr<LmdbStore::Opened>> LmdbStore::OpenHere() const {
+  for (int attempt = 1;; ++attempt) {
+    absl::StatusOr<std::unique_ptr<Opened>> opened = TryOpenHere();
+    if (!absl::IsAborted(opened.status()) || attempt == kAttempts) return opened;
+  }
+}
+
+absl::StatusOr<std::unique_ptr<LmdbStore::Opened>> LmdbStore::TryOpenHere() const {
   const uint64_t fork_count = ForkCount();
   absl::StatusOr<LmdbEnvironment::Share> environment =
       LmdbEnvironment::Acquire(options_.environment);
@@ -89,39 +81,85 @@ absl::Status LmdbStore::Reopen(Opened* lost) {
 }
 
 absl::Status LmdbStore::On(absl::FunctionRef<absl::Status(const Opened&)> operate) {
-  absl::StatusOr<Opened*> here = Here();
-  if (!here.ok()) return here.status();
-  const absl::Status status = operate(**here);
-  if (!absl::IsAborted(status)) return status;
-  if (absl::Status reopened = Reopen(*here); !reopened.ok()) return reopened;
-  here = Here();
-  return here.ok() ? operate(**here) : here.status();
+  for (int attempt = 1;; ++attempt) {
+    const absl::StatusOr<Opened*> here = Here();
+    if (!here.ok()) return here.status();
+    absl::Status status = operate(**here);
+    if (!absl::IsAborted(status) || attempt == kAttempts) return status;
+    status = Reopen(*here);
+    if (!status.ok()) return status;
+  }
+}
+
+absl::Status LmdbStore::Annotate(const absl::Status& status) const {
+  return absl::Status(
+      status.code(), absl::StrCat(options_.environment.directory.string(), ": ", status.message()));
 }
 
 absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
                                     absl::FunctionRef<void(const Record&)> visit) {
-  Index index(key);
+  const Place place = PlaceOf(key);
   absl::StatusOr<bool> found = false;
-  absl::Status status = On([&](const Opened& here) {
+  const absl::Status status = On([&](const Opened& here) {
     if (!here.exists) return absl::OkStatus();
-    const auto open = [&](std::string_view bytes) { found = OpenEnvelope(bytes, key, visit); };
-    GroupCommit& group_commit = here.environment->group_commit();
-    if (!group_commit.empty() && group_commit.Find(index.place(options_.version), open)) {
-      return absl::OkStatus();
-    }
-    return here.environment->Read([&](MDB_txn* txn) {
-      MDB_val bytes;
-      const int error = mdb_get(txn, here.database, index.val(), &bytes);
-      if (error == 0) open(ToView(bytes));
-      return error == MDB_NOTFOUND ? 0 : error;
-    });
+    return GetHere(here, place, key, visit, &found);
   });
   if (!status.ok()) return status;
-  if (!found.ok()) {
-    return absl::Status(found.status().code(), absl::StrCat(options_.environment.directory.string(),
-                                                            ": ", found.status().message()));
-  }
+  if (!found.ok()) return Annotate(found.status());
   return found;
+}
+
+// Returns what is wrong with the environment; `found` is the outcome.
+absl::Status LmdbStore::GetHere(const Opened& here, const Place& place, std::string_view key,
+                                absl::FunctionRef<void(const Record&)> visit,
+                                absl::StatusOr<bool>* found) {
+  const ValueFiles& files = here.environment->value_files();
+  GroupCommit& group_commit = here.environment->group_commit();
+  if (!group_commit.empty() && group_commit.Find(place, [&](std::string_view bytes) {
+        Rest rest;
+        *found = OpenRecord(bytes, key, visit, &rest);
+        if (!rest.in_file.empty()) *found = VisitFile(files, place, rest.in_file, visit);
+      })) {
+    return absl::OkStatus();
+  }
+  if (here.environment->FindInMemory(place, key, visit)) {
+    *found = true;
+    return absl::OkStatus();
+  }
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    Rest rest;
+    const absl::Status status = here.environment->Read([&](MDB_txn* txn) {
+      MDB_val index = ToVal(place.digest), bytes;
+      const int error = mdb_get(txn, here.database, &index, &bytes);
+      const auto keep_and_visit = [&](const Record& record) {
+        here.environment->KeepInMemory(txn, place, key, record);
+        visit(record);
+      };
+      if (error == 0) *found = OpenRecord(ToView(bytes), key, keep_and_visit, &rest);
+      if (error == MDB_NOTFOUND) *found = false;
+      return error == MDB_NOTFOUND ? 0 : error;
+    });
+    if (rest.use_is_to_be_noted && !here.environment->read_only()) group_commit.NoteUse(place);
+    if (!status.ok() || rest.in_file.empty()) return status;
+    *found = VisitFile(files, place, rest.in_file, visit);
+    if (!absl::IsNotFound(found->status())) return absl::OkStatus();
+  }
+  *found = absl::DataLossError(
+      absl::StrCat("the file of a value is missing: ", found->status().message()));
+  return absl::OkStatus();
+}
+
+// Whether this is the record of `key`. Visits it, unless its value lies in a file.
+absl::StatusOr<bool> LmdbStore::OpenRecord(std::string_view bytes, std::string_view key,
+                                           absl::FunctionRef<void(const Record&)> visit,
+                                           Rest* rest) {
+  const absl::StatusOr<Envelope> envelope = ParseEnvelope(bytes);
+  if (!envelope.ok()) return envelope.status();
+  if (envelope->key != key) return false;
+  rest->use_is_to_be_noted = IsToBeNoted(envelope->last_used, CoarseNow());
+  if (!envelope->in_file) return VisitValue(*envelope, envelope->stored, visit);
+  rest->in_file = bytes;
+  return true;
 }
 
 bool LmdbStore::MayWait(const Record& record) const {
@@ -130,57 +168,78 @@ bool LmdbStore::MayWait(const Record& record) const {
 }
 
 absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
-  if (key.size() + record.value.size() > kLargestRecord) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        options_.environment.directory.string(), ": a record of ", key.size() + record.value.size(),
-        " bytes is too large for this store, which takes up to ", kLargestRecord));
+  if (key.size() > kLargestKey) {
+    return Annotate(absl::ResourceExhaustedError(
+        absl::StrCat("a key of ", key.size(),
+                     " bytes is too large for this store, which takes up to ", kLargestKey)));
   }
-  std::string envelope = SealEnvelope(key, record, options_.compression);
-  Index index(key);
+  const PackedValue packed(record.value, options_.compression);
   return On([&](const Opened& here) {
+    absl::StatusOr<GroupCommit::Entry> entry = Seal(here, key, record, packed);
+    if (!entry.ok()) return entry.status();
     if (MayWait(record) && !here.environment->read_only()) {
-      here.environment->group_commit().Add(index.place(options_.version),
-                                           {std::move(envelope), options_.on_lost});
+      here.environment->group_commit().Add(PlaceOf(key), *std::move(entry));
       return absl::OkStatus();
     }
-    return WriteNow(here, index.place(options_.version), [&](MDB_txn* txn) {
-      MDB_val bytes{envelope.size(), envelope.data()};
-      return mdb_put(txn, here.database, index.val(), &bytes, 0);
-    });
+    return WriteNow(here, PlaceOf(key), *std::move(entry));
   });
 }
 
+// A record that is to be written; a large value is in its file already.
+absl::StatusOr<GroupCommit::Entry> LmdbStore::Seal(const Opened& here, std::string_view key,
+                                                   const Record& record,
+                                                   const PackedValue& packed) const {
+  GroupCommit::Entry entry{.bytes = {}, .value_file = {}, .on_lost = options_.on_lost};
+  Envelope envelope{.key = key,
+                    .created = record.created,
+                    .compute_time = record.compute_time,
+                    .last_used = record.created,
+                    .compression = packed.compression(),
+                    .value_size = packed.value_size(),
+                    .stored = packed.stored()};
+  std::string reference;
+  if (packed.stored().size() >= ValueFiles::kLeastSize) {
+    absl::StatusOr<std::shared_ptr<ValueFiles::Written>> file =
+        here.environment->value_files().Write(PlaceOf(key), packed.stored());
+    if (!file.ok()) return file.status();
+    entry.value_file = *std::move(file);
+    reference = entry.value_file->reference().ToBytes();
+    envelope.in_file = true;
+    envelope.stored = reference;
+  }
+  entry.bytes = SealEnvelope(envelope);
+  return entry;
+}
+
 // What waits under the same name is older.
-absl::Status LmdbStore::WriteNow(const Opened& here, const Place& name,
-                                 absl::FunctionRef<int(MDB_txn*)> body) {
-  const auto is_name = [&](const Place& other) { return other == name; };
-  return here.environment->group_commit().Instead(is_name,
-                                                  [&] { return here.environment->Write(body); });
+absl::Status LmdbStore::WriteNow(const Opened& here, const Place& place, GroupCommit::Entry entry) {
+  GroupCommit::Batch batch;
+  batch.entries[place] = std::make_shared<const GroupCommit::Entry>(std::move(entry));
+  const auto is_same = [&](const Place& other) { return other == place; };
+  return here.environment->group_commit().Instead(
+      is_same, [&] { return here.environment->WriteBatch(batch); });
 }
 
 absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
-  Index index(key);
+  const Place place = PlaceOf(key);
   bool erased = false;
-  absl::Status status = On([&](const Opened& here) {
+  const absl::Status status = On([&](const Opened& here) {
     if (!here.exists) return absl::OkStatus();
     bool waited = false;
     const auto drop = [&](const Place& other) {
-      const bool same = other == index.place(options_.version);
-      waited = waited || same;
-      return same;
+      waited = waited || other == place;
+      return other == place;
     };
     return here.environment->group_commit().Instead(drop, [&] {
-      return here.environment->Write([&](MDB_txn* txn) {
+      return here.environment->WriteEntries([&](LmdbEntries& entries) {
         erased = waited;
-        MDB_val bytes;
-        int error = mdb_get(txn, here.database, index.val(), &bytes);
-        if (error == MDB_NOTFOUND) return 0;
-        if (error != 0) return error;
-        // What cannot be read is as good as erased; only another key's record stays.
-        const absl::StatusOr<bool> same = OpenEnvelope(ToView(bytes), key, [](const Record&) {});
-        if (same.ok() && !*same) return 0;
-        erased = true;
-        return mdb_del(txn, here.database, index.val(), nullptr);
+        return entries.EraseIf(here.database, place, [&](std::string_view bytes) {
+          // What cannot be read is as good as erased; only another key's record stays.
+          const absl::StatusOr<Envelope> envelope = ParseEnvelope(bytes);
+          const bool accepted = !envelope.ok() || envelope->key == key;
+          erased = erased || accepted;
+          return accepted;
+        });
       });
     });
   });
@@ -190,9 +249,11 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
 
 absl::Status LmdbStore::Clear() {
   return On([&](const Opened& here) {
-    const auto drop = [&](const Place& name) { return name.generation == options_.version; };
+    if (!here.exists) return absl::OkStatus();
+    const auto drop = [&](const Place& place) { return place.generation == options_.version; };
     return here.environment->group_commit().Instead(drop, [&] {
-      return here.environment->Write([&](MDB_txn* txn) { return mdb_drop(txn, here.database, 0); });
+      return here.environment->WriteEntries(
+          [&](LmdbEntries& entries) { return entries.Clear(here.database, options_.version); });
     });
   });
 }
@@ -207,6 +268,32 @@ absl::StatusOr<int64_t> LmdbStore::Size() {
   });
   if (!status.ok()) return status;
   return static_cast<int64_t>(stat.ms_entries);
+}
+
+absl::Status LmdbStore::Compact(OnProgress progress) {
+  return On([&](const Opened& here) { return here.environment->Compact(progress); });
+}
+
+absl::Status LmdbStore::ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
+  LmdbScan scan(options_.version, depth);
+  for (;;) {
+    absl::Status status = On([&](const Opened& here) {
+      here.environment->group_commit().Flush().IgnoreError();  // who put them has been told
+      return here.exists ? scan.LookAtSome(*here.environment, here.database) : absl::OkStatus();
+    });
+    if (!status.ok() || scan.seen().empty()) return status;
+    std::vector<const LmdbScan::Seen*> to_remove;
+    for (const LmdbScan::Seen& seen : scan.seen()) {
+      EntryInfo info = seen.info;
+      if (!info.status.ok()) info.status = Annotate(info.status);
+      if (visit(info) == Verdict::kRemove) to_remove.push_back(&seen);
+    }
+    if (to_remove.empty()) continue;
+    status = On([&](const Opened& here) {
+      return LmdbScan::Erase(*here.environment, here.database, to_remove);
+    });
+    if (!status.ok()) return status;
+  }
 }
 
 }  // namespace permacache::storage

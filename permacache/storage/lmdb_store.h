@@ -10,9 +10,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
+#include "permacache/storage/compression.h"
 #include "permacache/storage/lmdb_environment.h"
+#include "permacache/storage/place.h"
 #include "permacache/storage/store.h"
 
 namespace permacache::storage {
@@ -39,6 +42,11 @@ class LmdbStore : public Store {
   absl::StatusOr<bool> Erase(std::string_view key) override;
   absl::Status Clear() override;
   absl::StatusOr<int64_t> Size() override;
+  absl::Status ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) override;
+
+  // Makes the data file, which all versions share, as small as its content; see
+  // LmdbEnvironment::Compact.
+  absl::Status Compact(OnProgress progress);
 
  private:
   // What belongs to one process. A forked child makes its own and leaves the inherited one be.
@@ -50,17 +58,33 @@ class LmdbStore : public Store {
     std::unique_ptr<Opened> replaced = nullptr;  // an earlier one, which calls may still be using
   };
 
+  // What is left to do when the transaction that found a record has ended.
+  struct Rest {
+    std::string in_file;  // its envelope, if the value lies in a file
+    bool use_is_to_be_noted = false;
+  };
+
   explicit LmdbStore(const LmdbStoreOptions& options) : options_(options) {}
 
+  Place PlaceOf(std::string_view key) const { return {options_.version, DigestOfKey(key)}; }
+  absl::Status Annotate(const absl::Status& status) const;
+
+  absl::Status GetHere(const Opened& here, const Place& place, std::string_view key,
+                       absl::FunctionRef<void(const Record&)> visit, absl::StatusOr<bool>* found);
+  static absl::StatusOr<bool> OpenRecord(std::string_view bytes, std::string_view key,
+                                         absl::FunctionRef<void(const Record&)> visit, Rest* rest);
+
   bool MayWait(const Record& record) const;
-  absl::Status WriteNow(const Opened& here, const Place& name,
-                        absl::FunctionRef<int(MDB_txn*)> body);
+  absl::StatusOr<GroupCommit::Entry> Seal(const Opened& here, std::string_view key,
+                                          const Record& record, const PackedValue& packed) const;
+  absl::Status WriteNow(const Opened& here, const Place& place, GroupCommit::Entry entry);
 
   absl::StatusOr<std::unique_ptr<Opened>> OpenHere() const;
+  absl::StatusOr<std::unique_ptr<Opened>> TryOpenHere() const;
   absl::StatusOr<Opened*> Here();
   absl::Status Reopen(Opened* lost);
 
-  // Runs `operate`, which returns a status, on what is open here; once more if that was lost.
+  // Runs `operate`, which returns a status, on what is open here; again if that was lost.
   absl::Status On(absl::FunctionRef<absl::Status(const Opened&)> operate);
 
   const LmdbStoreOptions options_;

@@ -3,12 +3,14 @@
 #ifndef PERMACACHE_STORAGE_MEMORY_STORE_H_
 #define PERMACACHE_STORAGE_MEMORY_STORE_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "permacache/storage/store.h"
 
@@ -22,13 +24,17 @@ class MemoryStore : public Store {
   absl::StatusOr<bool> Erase(std::string_view key) override;
   absl::Status Clear() override;
   absl::StatusOr<int64_t> Size() override;
+  absl::Status ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) override;
 
  private:
   struct Entry {
     std::string value;
     TimePoint created;
     std::chrono::nanoseconds compute_time;
+    std::atomic<TimePoint> last_used;
   };
+
+  std::vector<std::string> Keys();
 
   std::shared_mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;  // guarded by mutex_

@@ -18,7 +18,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -48,6 +50,23 @@ struct Record {
   std::chrono::nanoseconds compute_time = {};  // what it cost, thus what a hit saves
 };
 
+// An entry as housekeeping sees it.
+struct EntryInfo {
+  absl::Status status = {};  // why the record cannot be read: then only `bytes` is known
+  std::string_view key = {};
+  TimePoint created = {};
+  TimePoint last_used = {};  // to about a day, so that hits need not write
+  std::chrono::nanoseconds compute_time = {};
+  uint64_t bytes = 0;  // of the record, key and value included, as it is stored
+};
+
+enum class Depth : uint8_t {
+  kHeads,   // reads what an EntryInfo says, and no values
+  kValues,  // reads everything and checks it
+};
+
+enum class Verdict : uint8_t { kKeep, kRemove };
+
 class Store {
  public:
   Store() = default;
@@ -73,7 +92,15 @@ class Store {
 
   // The number of entries.
   virtual absl::StatusOr<int64_t> Size() = 0;
+
+  // Calls visit(info) for each entry, in no particular order, and removes those for which it
+  // returns kRemove, unless they have been replaced or, as far as the store knows, used meanwhile.
+  // Others may read and write at the same time: what they put or erase may be visited or not.
+  // `visit` may take its time, but must not call this store.
+  virtual absl::Status ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) = 0;
 };
+
+using Stores = std::vector<std::unique_ptr<Store>>;
 
 }  // namespace permacache::storage
 

@@ -53,4 +53,10 @@ absl::StatusOr<int64_t> FaultyStore::Size() {
   return store_->Size();
 }
 
+absl::Status FaultyStore::ForEach(
+    storage::Depth depth, absl::FunctionRef<storage::Verdict(const storage::EntryInfo&)> visit) {
+  if (absl::Status status = Hit(StoreCall::kForEach); !status.ok()) return status;
+  return store_->ForEach(depth, visit);
+}
+
 }  // namespace permacache::testing

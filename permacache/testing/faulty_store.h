@@ -17,7 +17,7 @@
 
 namespace permacache::testing {
 
-enum class StoreCall { kGet, kPut, kErase, kClear, kSize };
+enum class StoreCall { kGet, kPut, kErase, kClear, kSize, kForEach };
 
 // Every method may be called from any thread.
 class FaultyStore : public storage::Store {
@@ -36,6 +36,9 @@ class FaultyStore : public storage::Store {
   absl::StatusOr<bool> Erase(std::string_view key) override;
   absl::Status Clear() override;
   absl::StatusOr<int64_t> Size() override;
+  absl::Status ForEach(
+      storage::Depth depth,
+      absl::FunctionRef<storage::Verdict(const storage::EntryInfo&)> visit) override;
 
  private:
   struct Fault {
@@ -48,7 +51,7 @@ class FaultyStore : public storage::Store {
 
   const std::shared_ptr<storage::Store> store_;
   mutable std::mutex mutex_;
-  std::array<Fault, 5> faults_;  // by StoreCall; guarded by mutex_
+  std::array<Fault, 6> faults_;  // by StoreCall; guarded by mutex_
 };
 
 }  // namespace permacache::testing

@@ -15,20 +15,14 @@
 
 namespace permacache::testing {
 
+using storage::Depth;
+using storage::EntryInfo;
 using storage::Record;
 using storage::Store;
 using storage::TimePoint;
+using storage::Verdict;
 using ::testing::Eq;
 using ::testing::Optional;
-
-std::optional<std::string> ValueOf(Store& store, std::string_view key) {
-  std::optional<std::string> value;
-  const absl::StatusOr<bool> found =
-      store.Get(key, [&](const Record& record) { value = std::string(record.value); });
-  EXPECT_TRUE(found.ok()) << found.status();
-  EXPECT_EQ(found.ok() && *found, value.has_value());
-  return value;
-}
 
 namespace {
 
@@ -208,6 +202,69 @@ TEST_P(StoreConformance, ProcessesShareOneStore) {
       EXPECT_THAT(ValueOf(*store_, key), Optional(Eq("value of " + key)));
     }
   }
+}
+
+// What ForEach says of each key, with the value's size in place of the bytes of the whole record.
+TEST_P(StoreConformance, ForEachVisitsEachEntryOnce) {
+  const TimePoint created(std::chrono::days(20'000));
+  std::mt19937_64 random = SeededRandom();
+  std::map<std::string, size_t> sizes;
+  for (int i = 0; i < 1300; ++i) {
+    const std::string key = "key " + std::to_string(i);
+    sizes[key] = i % 100 == 7 ? 500'000 : i;
+    std::string value(sizes[key], '\0');  // that no compression makes smaller
+    for (char& c : value) c = static_cast<char>(random());
+    ASSERT_TRUE(store_->Put(key, {value, created, std::chrono::nanoseconds(i)}).ok());
+  }
+  for (const Depth depth : {Depth::kHeads, Depth::kValues}) {
+    std::map<std::string, int> visits;
+    const absl::Status status = store_->ForEach(depth, [&](const EntryInfo& info) {
+      const std::string key(info.key);
+      ++visits[key];
+      EXPECT_TRUE(info.status.ok()) << info.status;
+      EXPECT_EQ(info.created, created);
+      EXPECT_GE(info.last_used, created);
+      EXPECT_EQ(key, "key " + std::to_string(info.compute_time.count()));
+      EXPECT_GE(info.bytes, key.size() + sizes[key]);
+      EXPECT_LE(info.bytes, 2 * (key.size() + sizes[key]) + 1000);
+      return Verdict::kKeep;
+    });
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_EQ(visits.size(), sizes.size());
+    for (const auto& [key, count] : visits) EXPECT_EQ(count, 1) << key;
+  }
+  EXPECT_EQ(store_->Size().value(), 1300);
+}
+
+TEST_P(StoreConformance, ForEachRemovesWhatItIsToldTo) {
+  for (int i = 0; i < 1300; ++i) ASSERT_TRUE(PutValue(*store_, std::to_string(i), "value").ok());
+  const absl::Status status = store_->ForEach(Depth::kHeads, [&](const EntryInfo& info) {
+    return info.key.ends_with('3') ? Verdict::kRemove : Verdict::kKeep;
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(store_->Size().value(), 1300 - 130);
+  EXPECT_EQ(ValueOf(*store_, "23"), std::nullopt);
+  EXPECT_THAT(ValueOf(*store_, "32"), Optional(Eq("value")));
+}
+
+TEST_P(StoreConformance, ForEachDoesNotRemoveWhatWasReplacedMeanwhile) {
+  if (!GetParam().persistent) GTEST_SKIP() << "there can be no other object";
+  ASSERT_TRUE(PutValue(*store_, "key", "old").ok());
+  const std::unique_ptr<Store> other = Open();
+  const absl::Status status = store_->ForEach(Depth::kHeads, [&](const EntryInfo&) {
+    EXPECT_TRUE(PutValue(*other, "key", "new").ok());
+    return Verdict::kRemove;
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_THAT(ValueOf(*store_, "key"), Optional(Eq("new")));
+}
+
+TEST_P(StoreConformance, ForEachOfAnEmptyStoreVisitsNothing) {
+  const absl::Status status = store_->ForEach(Depth::kValues, [&](const EntryInfo&) {
+    ADD_FAILURE();
+    return Verdict::kKeep;
+  });
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 }  // namespace

@@ -11,11 +11,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include "permacache/storage/store.h"
+#include "permacache/testing/stored_value.h"
 #include "permacache/testing/temporary_directory.h"
 
 namespace permacache::testing {
@@ -34,9 +32,6 @@ class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
   TemporaryDirectory directory_;
   std::unique_ptr<storage::Store> store_;
 };
-
-// The value of `key`, if there is one. An error fails the test.
-std::optional<std::string> ValueOf(storage::Store& store, std::string_view key);
 
 }  // namespace permacache::testing
 

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <random>
 #include <set>
 #include <string>
@@ -17,6 +16,7 @@
 #include "permacache/testing/processes.h"
 #include "permacache/testing/random.h"
 #include "permacache/testing/temporary_directory.h"
+#include "permacache/testing/torture.h"
 
 namespace permacache::testing {
 namespace {
@@ -26,8 +26,6 @@ using namespace permacache::literals;
 constexpr int kProcesses = 8;
 constexpr int kThreads = 2;
 constexpr int kKeys = 5000;
-
-int seconds = 10;
 
 struct Result {
   int x = 0;
@@ -70,7 +68,7 @@ int CallAtRandom(const Cache& cache, uint64_t seed, std::chrono::steady_clock::t
 TEST(ManyProcesses, ShareOneCacheWithoutErrorLossOrWrongResult) {
   const TemporaryDirectory directory;
   const uint64_t seed = SeededRandom()();
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  const auto end = EndOfTorture(std::chrono::seconds(10));
   const int failed = RunProcesses(kProcesses, [&](int p) {
     const Cache cache({.directory = directory.path()});
     return CallAtRandom(cache, seed + 100 * p, end) == 0 ? 0 : 1;
@@ -92,15 +90,3 @@ TEST(ManyProcesses, ShareOneCacheWithoutErrorLossOrWrongResult) {
 
 }  // namespace
 }  // namespace permacache::testing
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  constexpr std::string_view kFlag = "--seconds=";
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument.starts_with(kFlag)) {
-      permacache::testing::seconds = std::atoi(argv[i] + kFlag.size());
-    }
-  }
-  return RUN_ALL_TESTS();
-}

@@ -1,6 +1,7 @@
 // The snippets of README.md as a program. readme_test checks that these are the same lines.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -95,6 +96,11 @@ TEST(Tour, DoesWhatTheReadmeSays) {
   permacache::Cache cache({.directory = "data/cache"});
   auto k = cache.Memoize("path/k", K, "mesh"_a, "x"_a = 1);
   k(mesh);
+
+  // Nothing is evicted by itself. For all functions of a cache, beside programs that use it:
+  cache.Prune({.unused_for = std::chrono::days(90), .max_bytes = 10'000'000'000});  // least seconds saved per byte first
+  cache.Compact();                                              // gives the disk back what they took
+  cache.Verify().ok();                                          // reads and checks every result
 
   // What of an argument enters the key. Results of before `t` was added stay valid.
   auto g = permacache::Memoize("path/g", G,

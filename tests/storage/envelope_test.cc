@@ -126,6 +126,73 @@ TEST(Envelope, SaysWhatIsWrong) {
   EXPECT_THAT(message(WithByte(60, 'X')), HasSubstr("checksum"));
 }
 
+TEST(Envelope, GivesBackItsParts) {
+  const TimePoint created = TimePoint(std::chrono::days(20'000)) + std::chrono::hours(5);
+  const Envelope sealed{.key = "key",
+                        .created = created,
+                        .compute_time = std::chrono::seconds(7),
+                        .last_used = created + std::chrono::days(3),
+                        .in_file = true,
+                        .compression = Compression::kZstd,
+                        .value_size = 12345,
+                        .stored = "a reference"};
+  const std::string bytes = SealEnvelope(sealed);
+  const absl::StatusOr<Envelope> parsed = ParseEnvelope(bytes);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->key, "key");
+  EXPECT_EQ(parsed->created, created);
+  EXPECT_EQ(parsed->compute_time, std::chrono::seconds(7));
+  EXPECT_EQ(parsed->last_used, TimePoint(std::chrono::days(20'003)));
+  EXPECT_TRUE(parsed->in_file);
+  EXPECT_EQ(parsed->compression, Compression::kZstd);
+  EXPECT_EQ(parsed->value_size, 12345u);
+  EXPECT_EQ(parsed->stored, "a reference");
+
+  const size_t head = EnvelopeHeadSize(bytes, bytes.size()).value();
+  const absl::StatusOr<Envelope> begin =
+      ParseEnvelopeHead(std::string_view(bytes).substr(0, head), bytes.size());
+  ASSERT_TRUE(begin.ok()) << begin.status();
+  EXPECT_EQ(begin->key, "key");
+  EXPECT_EQ(begin->last_used, parsed->last_used);
+  EXPECT_EQ(begin->stored, "");
+  EXPECT_TRUE(absl::IsDataLoss(
+      ParseEnvelopeHead(std::string_view(bytes).substr(0, head - 1), bytes.size()).status()));
+  EXPECT_TRUE(absl::IsDataLoss(EnvelopeHeadSize(bytes, bytes.size() + 1).status()));
+}
+
+TEST(Envelope, WithItsValueInAFileIsNotOpenedWithoutIt) {
+  const std::string bytes = SealEnvelope({.key = "key", .in_file = true, .stored = "reference"});
+  EXPECT_TRUE(absl::IsDataLoss(Open(bytes, "key").found.status()));
+}
+
+TEST(Envelope, WasLastUsedWhenItWasCreatedUnlessItSaysOtherwise) {
+  for (const int64_t seconds : {int64_t{-10'000'000}, int64_t{0}, int64_t{1'700'000'000}}) {
+    const TimePoint created{std::chrono::seconds(seconds)};
+    for (const auto later : {-std::chrono::hours(100), std::chrono::hours(0)}) {
+      const std::string bytes =
+          SealEnvelope({.key = "key", .created = created, .last_used = created + later});
+      EXPECT_EQ(ParseEnvelope(bytes)->last_used, created);
+    }
+  }
+}
+
+TEST(Envelope, OfAnUnknownCompressionIsUnimplemented) {
+  const std::string bytes =
+      SealEnvelope({.key = "key", .compression = static_cast<Compression>(77), .stored = "?"});
+  EXPECT_TRUE(absl::IsUnimplemented(Open(bytes, "key").found.status()));
+}
+
+// A length that zstd cannot reach shall not cost its memory.
+TEST(Envelope, WithAnImpossibleLengthIsDataLoss) {
+  const std::string bytes = SealEnvelope({.key = "key",
+                                          .compression = Compression::kZstd,
+                                          .value_size = uint64_t{1} << 60,
+                                          .stored = "short"});
+  const absl::Status status = Open(bytes, "key").found.status();
+  EXPECT_TRUE(absl::IsDataLoss(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("impossible length"));
+}
+
 TEST(Envelope, TellsANewerVersionFromDamage) {
   EXPECT_TRUE(absl::IsUnimplemented(Open(WithByte(kVersion, 2), "key").found.status()));
 }

@@ -3,14 +3,12 @@
 // says.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mman.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
-#include <new>
 #include <random>
 #include <string>
 #include <string_view>
@@ -21,6 +19,7 @@
 #include "permacache/testing/processes.h"
 #include "permacache/testing/random.h"
 #include "permacache/testing/temporary_directory.h"
+#include "permacache/testing/torture.h"
 
 namespace permacache::testing {
 namespace {
@@ -33,8 +32,6 @@ using storage::Record;
 constexpr int kWriters = 3;
 constexpr int kOwnKeys = 40;
 constexpr int kSharedKeys = 10;
-
-int seconds = 4;
 
 // What the writers tell: memory that outlives them.
 struct Ledger {
@@ -133,10 +130,8 @@ void CheckOwn(FileStore& store, Ledger& ledger, int writer, int key) {
 TEST(FileStoreTorture, KilledWritersLoseNothingThatWasAcknowledgedAndTearNothing) {
   const TemporaryDirectory directory;
   std::mt19937_64 random = SeededRandom();
-  void* memory =
-      mmap(nullptr, sizeof(Ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  ASSERT_NE(memory, MAP_FAILED);
-  Ledger& ledger = *new (memory) Ledger();
+  const SharedByProcesses<Ledger> shared;
+  Ledger& ledger = *shared;
   FileStore store({.directory = directory.path() / "own"});
 
   const auto start = [&](int writer) {
@@ -147,7 +142,7 @@ TEST(FileStoreTorture, KilledWritersLoseNothingThatWasAcknowledgedAndTearNothing
   std::vector<pid_t> writers;
   for (int w = 0; w < kWriters; ++w) writers.push_back(start(w));
   uint64_t kills = 0, checked = 0, lost = 0;
-  const auto end = steady_clock::now() + std::chrono::seconds(seconds);
+  const auto end = EndOfTorture(std::chrono::seconds(4));
   while (steady_clock::now() < end) {
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 50'000));
     const int victim = static_cast<int>(random() % kWriters);
@@ -174,20 +169,7 @@ TEST(FileStoreTorture, KilledWritersLoseNothingThatWasAcknowledgedAndTearNothing
   EXPECT_GT(ledger.operations, 0u);
   EXPECT_EQ(lost, 0u);
   EXPECT_EQ(ledger.wrong, 0u);
-  munmap(memory, sizeof(Ledger));
 }
 
 }  // namespace
 }  // namespace permacache::testing
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  constexpr std::string_view kFlag = "--seconds=";
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument.starts_with(kFlag)) {
-      permacache::testing::seconds = std::atoi(argv[i] + kFlag.size());
-    }
-  }
-  return RUN_ALL_TESTS();
-}

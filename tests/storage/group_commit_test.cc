@@ -41,7 +41,7 @@ class SlowDisk {
     changed_.notify_all();
     changed_.wait(lock, [this] { return open_; });
     if (!status_.ok()) return status_;
-    for (const auto& [name, entry] : batch) written_[name] = entry->bytes;
+    for (const auto& [name, entry] : batch.entries) written_[name] = entry->bytes;
     return absl::OkStatus();
   }
 
@@ -88,7 +88,7 @@ class GroupCommitTest : public ::testing::Test {
   }
 
   void Add(const std::string& index, const std::string& bytes) {
-    commit_.Add(At(index), {bytes, [this](const absl::Status& s) { lost_.push_back(s); }});
+    commit_.Add(At(index), {bytes, nullptr, [this](const absl::Status& s) { lost_.push_back(s); }});
   }
 
   SlowDisk disk_;
@@ -162,7 +162,7 @@ TEST(GroupCommit, WritesWhatWaitsWhenItGoes) {
   SlowDisk disk;
   {
     GroupCommit commit([&](const GroupCommit::Batch& batch) { return disk.Write(batch); });
-    commit.Add(At("a"), {"1", {}});
+    commit.Add(At("a"), {"1", nullptr, {}});
   }
   EXPECT_EQ(disk.written().size(), 1u);
 }

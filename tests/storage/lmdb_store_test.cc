@@ -2,15 +2,22 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
+#include <signal.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "permacache/storage/envelope.h"
+#include "permacache/storage/value_files.h"
+#include "permacache/testing/processes.h"
+#include "permacache/testing/random.h"
 #include "permacache/testing/store_conformance.h"
 #include "permacache/testing/temporary_directory.h"
 
@@ -23,6 +30,7 @@ using storage::LmdbStore;
 using storage::LmdbStoreOptions;
 using storage::Record;
 using storage::Store;
+using storage::TimePoint;
 using ::testing::Eq;
 using ::testing::HasSubstr;
 using ::testing::Optional;
@@ -140,16 +148,176 @@ TEST(LmdbStore, ADamagedRecordCanBeErased) {
   EXPECT_EQ(store->Size().value(), 0);
 }
 
-TEST(LmdbStore, ARecordBeyondWhatLmdbCanCommitIsRefused) {
+constexpr size_t kLarge = storage::ValueFiles::kLeastSize;
+
+std::filesystem::path ValueFolder(const TemporaryDirectory& directory) {
+  return directory.path() / storage::ValueFiles::kFolderName;
+}
+
+std::vector<std::filesystem::path> ValueFilesIn(const TemporaryDirectory& directory) {
+  std::vector<std::filesystem::path> files;
+  if (!std::filesystem::exists(ValueFolder(directory))) return files;
+  for (const auto& file : std::filesystem::directory_iterator(ValueFolder(directory))) {
+    files.push_back(file.path());
+  }
+  return files;
+}
+
+TEST(LargeValue, LiesInAFileFromTheThresholdOn) {
   const TemporaryDirectory directory;
   const auto store = OpenStore({.environment = {.directory = directory.path()}});
-  const size_t size = size_t{1} << 31;
-  void* zeros = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  ASSERT_NE(zeros, MAP_FAILED);
-  const absl::Status status = store->Put("key", {.value = {static_cast<const char*>(zeros), size}});
-  munmap(zeros, size);
-  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
-  EXPECT_EQ(store->Size().value(), 0);
+  ASSERT_TRUE(store->Put("below", {.value = std::string(kLarge - 1, 'b')}).ok());
+  EXPECT_EQ(ValueFilesIn(directory).size(), 0u);
+  ASSERT_TRUE(store->Put("large", {.value = std::string(kLarge, 'l')}).ok());
+  ASSERT_EQ(ValueFilesIn(directory).size(), 1u);
+  EXPECT_EQ(std::filesystem::file_size(ValueFilesIn(directory)[0]), kLarge);
+  struct stat info;
+  ASSERT_EQ(stat(ValueFilesIn(directory)[0].c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_THAT(ValueOf(*store, "below"), Optional(Eq(std::string(kLarge - 1, 'b'))));
+  EXPECT_THAT(ValueOf(*store, "large"), Optional(Eq(std::string(kLarge, 'l'))));
+}
+
+TEST(LargeValue, LiesInTheRecordIfItIsSmallWhenCompressed) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore(
+      {.environment = {.directory = directory.path()}, .compression = Compression::kZstd});
+  const std::string zeros(8 * kLarge, '\0');
+  ASSERT_TRUE(store->Put("zeros", {.value = zeros}).ok());
+  EXPECT_EQ(ValueFilesIn(directory).size(), 0u);
+  EXPECT_THAT(ValueOf(*store, "zeros"), Optional(Eq(zeros)));
+
+  std::string half = zeros;
+  std::mt19937_64 random = SeededRandom();
+  for (size_t i = 0; i < half.size() / 2; ++i) half[i] = static_cast<char>(random());
+  ASSERT_TRUE(store->Put("half", {.value = half}).ok());
+  ASSERT_EQ(ValueFilesIn(directory).size(), 1u);
+  EXPECT_LT(std::filesystem::file_size(ValueFilesIn(directory)[0]), half.size() * 2 / 3);
+  EXPECT_THAT(ValueOf(*store, "half"), Optional(Eq(half)));
+}
+
+TEST(LargeValue, ItsFileGoesWithItsRecord) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore({.environment = {.directory = directory.path()}});
+  for (const char* key : {"replaced", "erased", "made small", "cleared"}) {
+    ASSERT_TRUE(store->Put(key, {.value = std::string(kLarge, 'v')}).ok());
+  }
+  EXPECT_EQ(ValueFilesIn(directory).size(), 4u);
+  ASSERT_TRUE(store->Put("replaced", {.value = std::string(kLarge, 'n')}).ok());
+  EXPECT_EQ(ValueFilesIn(directory).size(), 4u);
+  EXPECT_THAT(ValueOf(*store, "replaced"), Optional(Eq(std::string(kLarge, 'n'))));
+  EXPECT_TRUE(*store->Erase("erased"));
+  ASSERT_TRUE(store->Put("made small", {.value = "small"}).ok());
+  EXPECT_EQ(ValueFilesIn(directory).size(), 2u);
+  ASSERT_TRUE(store->Clear().ok());
+  EXPECT_EQ(ValueFilesIn(directory).size(), 0u);
+}
+
+TEST(LargeValue, OfAnotherVersionStaysWhenOneIsCleared) {
+  const TemporaryDirectory directory;
+  const auto first = OpenStore({.environment = {.directory = directory.path()}, .version = 1});
+  const auto second = OpenStore({.environment = {.directory = directory.path()}, .version = 2});
+  ASSERT_TRUE(first->Put("key", {.value = std::string(kLarge, '1')}).ok());
+  ASSERT_TRUE(second->Put("key", {.value = std::string(kLarge, '2')}).ok());
+  ASSERT_TRUE(first->Clear().ok());
+  EXPECT_THAT(ValueOf(*second, "key"), Optional(Eq(std::string(kLarge, '2'))));
+}
+
+TEST(LargeValue, ThatWaitsIsFoundAndItsFileGoesIfItIsReplacedOrErased) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore({.environment = {.directory = directory.path()},
+                                .durability = storage::Durability::kGrouped});
+  for (int i = 0; i < 20; ++i) {
+    const std::string value(kLarge + i, static_cast<char>('a' + i));
+    ASSERT_TRUE(store->Put("key", {.value = value}).ok());
+    ASSERT_THAT(ValueOf(*store, "key"), Optional(Eq(value)));
+  }
+  ASSERT_TRUE(storage::SyncAllEnvironments().ok());
+  EXPECT_EQ(ValueFilesIn(directory).size(), 1u);
+  ASSERT_TRUE(store->Put("key", {.value = std::string(kLarge, 'z')}).ok());
+  EXPECT_TRUE(*store->Erase("key"));
+  ASSERT_TRUE(storage::SyncAllEnvironments().ok());
+  EXPECT_EQ(ValueFilesIn(directory).size(), 0u);
+  EXPECT_EQ(ValueOf(*store, "key"), std::nullopt);
+}
+
+TEST(LargeValue, WhoseFileIsMissingOrDamagedIsDataLossUntilItIsReplaced) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore({.environment = {.directory = directory.path()}});
+  const std::string value(kLarge, 'v');
+  ASSERT_TRUE(store->Put("key", {.value = value}).ok());
+  const auto file = ValueFilesIn(directory)[0];
+  std::fstream(file, std::ios::in | std::ios::out).seekp(5) << 'x';
+  EXPECT_TRUE(absl::IsDataLoss(StatusOfGet(*store, "key")));
+  std::filesystem::remove(file);
+  const absl::Status status = StatusOfGet(*store, "key");
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("missing"));
+  ASSERT_TRUE(store->Put("key", {.value = value}).ok());
+  EXPECT_THAT(ValueOf(*store, "key"), Optional(Eq(value)));
+}
+
+TEST(LargeValue, OfAWriterThatDiedIsSweptLater) {
+  const TemporaryDirectory directory;
+  const std::string value(kLarge, 'v');
+  EXPECT_EQ(WaitForProcess(StartProcess([&]() -> int {
+              const storage::ValueFiles files(ValueFolder(directory));
+              auto written = files.Write({.generation = 0, .digest = {}}, value);
+              return written.ok() ? (raise(SIGKILL), 0) : 1;
+            })),
+            -SIGKILL);
+  ASSERT_EQ(ValueFilesIn(directory).size(), 1u);
+  const auto orphan = ValueFilesIn(directory)[0];
+  const auto put = [&] {
+    // In a process of its own, as each sweeps once.
+    EXPECT_EQ(RunProcesses(1,
+                           [&](int) {
+                             const auto store =
+                                 OpenStore({.environment = {.directory = directory.path()}});
+                             return store->Put("key", {.value = value}).ok() ? 0 : 1;
+                           }),
+              0);
+  };
+  put();
+  EXPECT_TRUE(std::filesystem::exists(orphan));  // it might be of one that is about to commit
+  for (const auto& file : ValueFilesIn(directory)) {
+    std::filesystem::last_write_time(
+        file, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  }
+  put();
+  EXPECT_FALSE(std::filesystem::exists(orphan));
+  const auto store = OpenStore({.environment = {.directory = directory.path()}});
+  EXPECT_THAT(ValueOf(*store, "key"), Optional(Eq(value)));
+}
+
+TimePoint LastUseOf(Store& store, std::string_view key) {
+  TimePoint last_used;
+  EXPECT_TRUE(storage::SyncAllEnvironments().ok());
+  EXPECT_TRUE(store
+                  .ForEach(storage::Depth::kHeads,
+                           [&](const storage::EntryInfo& info) {
+                             if (info.key == key) last_used = info.last_used;
+                             return storage::Verdict::kKeep;
+                           })
+                  .ok());
+  return last_used;
+}
+
+TEST(LmdbStore, NotesAboutOnceADayThatARecordIsUsed) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore({.environment = {.directory = directory.path()}});
+  const TimePoint now = std::chrono::system_clock::now();
+  for (const size_t size : {size_t{10}, kLarge}) {
+    const std::string value(size, 'v');
+    const TimePoint before = now - std::chrono::days(30);
+    ASSERT_TRUE(store->Put("key", {.value = value, .created = before}).ok());
+    EXPECT_EQ(LastUseOf(*store, "key"), before);
+    EXPECT_THAT(ValueOf(*store, "key"), Optional(Eq(value)));
+    const TimePoint noted = LastUseOf(*store, "key");
+    EXPECT_GT(noted, now - std::chrono::days(2));
+    EXPECT_THAT(ValueOf(*store, "key"), Optional(Eq(value)));
+    EXPECT_EQ(LastUseOf(*store, "key"), noted);
+  }
 }
 
 TEST(LmdbStore, OnlyTheUserMayReadTheFiles) {

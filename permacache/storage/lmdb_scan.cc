@@ -1,0 +1,115 @@
+#include "permacache/storage/lmdb_scan.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "permacache/storage/envelope.h"
+#include "permacache/storage/lmdb_entries.h"
+#include "permacache/storage/record_value.h"
+
+namespace permacache::storage {
+namespace {
+
+constexpr size_t kEntriesAtOnce = 500;
+constexpr size_t kBytesAtOnce = size_t{1} << 20;
+
+void VisitNothing(const Record&) {}
+
+// Every byte of a record enters its checksum, which is its end.
+std::string TraceOf(std::string_view envelope) {
+  return std::string(envelope.substr(envelope.size() - std::min<size_t>(envelope.size(), 16)));
+}
+
+}  // namespace
+
+absl::Status LmdbScan::LookAtSome(LmdbEnvironment& environment, MDB_dbi database) {
+  absl::Status status = environment.Read([&](MDB_txn* txn) { return ReadSome(txn, database); });
+  if (!status.ok()) return status;
+  if (!seen_.empty()) last_ = seen_.back().place.digest;
+  if (depth_ == Depth::kHeads) return absl::OkStatus();
+  for (Seen& seen : seen_) {
+    if (seen.in_file.empty() || !seen.info.status.ok()) continue;
+    seen.info.status = CheckFile(environment, database, seen);
+    if (absl::IsAborted(seen.info.status)) return seen.info.status;
+  }
+  return absl::OkStatus();
+}
+
+int LmdbScan::ReadSome(MDB_txn* txn, MDB_dbi database) {
+  seen_.clear();
+  MDB_cursor* cursor = nullptr;
+  if (int error = mdb_cursor_open(txn, database, &cursor); error != 0) return error;
+  const absl::Cleanup close = [&] { mdb_cursor_close(cursor); };
+  MDB_val index = last_ ? ToVal(*last_) : MDB_val{}, bytes;
+  int error = mdb_cursor_get(cursor, &index, &bytes, last_ ? MDB_SET_RANGE : MDB_FIRST);
+  size_t looked_at = 0;
+  while (error == 0 && seen_.size() < kEntriesAtOnce && looked_at < kBytesAtOnce) {
+    Place place{.generation = generation_, .digest = {}};
+    if (index.mv_size == place.digest.size()) {
+      std::memcpy(place.digest.data(), index.mv_data, index.mv_size);
+      if (place.digest != last_) Look(place, ToView(bytes));
+    }
+    looked_at +=
+        depth_ == Depth::kValues || seen_.empty() ? bytes.mv_size : seen_.back().key.size();
+    error = mdb_cursor_get(cursor, &index, &bytes, MDB_NEXT);
+  }
+  return error == MDB_NOTFOUND ? 0 : error;
+}
+
+void LmdbScan::Look(const Place& place, std::string_view bytes) {
+  Seen& seen = seen_.emplace_back(
+      Seen{.place = place, .info = {}, .key = {}, .trace = TraceOf(bytes), .in_file = {}});
+  const std::optional<ValueReference> file = FileOf(bytes);
+  seen.info.bytes = bytes.size() + (file ? file->size : 0);
+  const absl::StatusOr<Envelope> envelope =
+      depth_ == Depth::kValues ? ParseEnvelope(bytes) : ParseEnvelopeHead(bytes, bytes.size());
+  seen.info.status = envelope.status();
+  if (!envelope.ok()) return;
+  seen.key = envelope->key;
+  seen.info.key = seen.key;
+  seen.info.created = envelope->created;
+  seen.info.last_used = envelope->last_used;
+  seen.info.compute_time = envelope->compute_time;
+  if (envelope->in_file) {
+    seen.in_file = bytes;
+    if (!file) seen.info.status = absl::DataLossError("a record's reference to a file is damaged");
+  } else if (depth_ == Depth::kValues) {
+    seen.info.status = VisitValue(*envelope, envelope->stored, VisitNothing).status();
+  }
+}
+
+absl::Status LmdbScan::CheckFile(LmdbEnvironment& environment, MDB_dbi database,
+                                 const Seen& seen) const {
+  absl::Status checked =
+      VisitFile(environment.value_files(), seen.place, seen.in_file, VisitNothing).status();
+  if (!absl::IsNotFound(checked)) return checked;
+  // If the record has gone, too, nothing is amiss.
+  bool is_there = false;
+  const absl::Status status = environment.Read([&](MDB_txn* txn) {
+    MDB_val index = ToVal(seen.place.digest), bytes;
+    const int error = mdb_get(txn, database, &index, &bytes);
+    is_there = error == 0 && TraceOf(ToView(bytes)) == seen.trace;
+    return error == MDB_NOTFOUND ? 0 : error;
+  });
+  if (!status.ok() || !is_there) return status;
+  return absl::DataLossError(absl::StrCat("the file of a value is missing: ", checked.message()));
+}
+
+absl::Status LmdbScan::Erase(LmdbEnvironment& environment, MDB_dbi database,
+                             const std::vector<const Seen*>& seen) {
+  const auto drop_nothing = [](const Place&) { return false; };
+  return environment.group_commit().Instead(drop_nothing, [&] {
+    return environment.WriteEntries([&](LmdbEntries& entries) {
+      for (const Seen* entry : seen) {
+        const auto is_same = [&](std::string_view bytes) { return TraceOf(bytes) == entry->trace; };
+        if (int error = entries.EraseIf(database, entry->place, is_same); error != 0) return error;
+      }
+      return 0;
+    });
+  });
+}
+
+}  // namespace permacache::storage

@@ -1,0 +1,57 @@
+// A walk over the entries of one version in an environment, some at a time.
+//
+// A read transaction keeps the pages it can see from being used again, so it must be short: each
+// part of the walk is one, and what it has seen is copied out. Not thread-safe.
+#ifndef PERMACACHE_STORAGE_LMDB_SCAN_H_
+#define PERMACACHE_STORAGE_LMDB_SCAN_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "permacache/storage/lmdb_environment.h"
+#include "permacache/storage/place.h"
+#include "permacache/storage/store.h"
+
+namespace permacache::storage {
+
+class LmdbScan {
+ public:
+  LmdbScan(uint32_t generation, Depth depth) : generation_(generation), depth_(depth) {}
+
+  struct Seen {
+    Place place;
+    EntryInfo info;  // its key is the one below
+    std::string key;
+    std::string trace;    // tells the record from a later one
+    std::string in_file;  // the envelope, if the value lies in a file
+  };
+
+  // Looks at the entries that follow those seen before. An environment that was lost meanwhile may
+  // be another one the next time.
+  absl::Status LookAtSome(LmdbEnvironment& environment, MDB_dbi database);
+
+  // None of them when there are no more.
+  const std::deque<Seen>& seen() const { return seen_; }
+
+  // Erases the entries that are still what they were.
+  static absl::Status Erase(LmdbEnvironment& environment, MDB_dbi database,
+                            const std::vector<const Seen*>& seen);
+
+ private:
+  int ReadSome(MDB_txn* txn, MDB_dbi database);
+  void Look(const Place& place, std::string_view bytes);
+  absl::Status CheckFile(LmdbEnvironment& environment, MDB_dbi database, const Seen& seen) const;
+
+  const uint32_t generation_;
+  const Depth depth_;
+  std::optional<KeyDigest> last_;
+  std::deque<Seen> seen_;  // whose elements stay where they are, as `info` refers to `key`
+};
+
+}  // namespace permacache::storage
+
+#endif  // PERMACACHE_STORAGE_LMDB_SCAN_H_

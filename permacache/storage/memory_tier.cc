@@ -1,0 +1,285 @@
+#include "permacache/storage/memory_tier.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace permacache::storage {
+namespace {
+
+constexpr size_t kShards = 16;
+constexpr size_t kLeastBuckets = 8;
+constexpr size_t kCacheLine = 64;
+
+// Digests are hashes already: one byte tells the shard, eight others the bucket in it.
+size_t ShardIndex(const Place& place) { return place.digest[0] % kShards; }
+
+uint64_t BucketHash(const Place& place) {
+  uint64_t hash;
+  static_assert(sizeof(place.digest) == 2 * sizeof(hash));
+  std::memcpy(&hash, place.digest.data() + sizeof(hash), sizeof(hash));
+  return hash;
+}
+
+// What glibc's allocator takes for a block. Others take about as much.
+constexpr size_t AllocatedFor(size_t size) {
+  return std::max<size_t>((size + sizeof(size_t) + 15) / 16 * 16, 32);
+}
+
+// One record in one block of memory: this object, then the key, then the value. Besides the shard,
+// each visitor has a share in it, so that it may be dropped meanwhile.
+struct Entry {
+  struct GiveUpShare {
+    void operator()(Entry* entry) const {
+      if (entry->shares.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+      entry->~Entry();
+      ::operator delete(entry);
+    }
+  };
+  using Share = std::unique_ptr<Entry, GiveUpShare>;
+
+  static size_t SizeOf(std::string_view key, const Record& record) {
+    return AllocatedFor(sizeof(Entry) + key.size() + record.value.size());
+  }
+
+  static Share Make(const Place& place, std::string_view key, const Record& record, uint64_t txn) {
+    void* block = ::operator new(sizeof(Entry) + key.size() + record.value.size());
+    return Share(new (block) Entry(place, key, record, txn));
+  }
+
+  Share NewShare() {
+    shares.fetch_add(1, std::memory_order_relaxed);
+    return Share(this);
+  }
+
+  const char* text() const { return reinterpret_cast<const char*>(this + 1); }
+  std::string_view key() const { return {text(), key_size}; }
+  Record record() const { return {{text() + key_size, value_size}, created, compute_time}; }
+  size_t size() const { return SizeOf(key(), record()); }
+
+  const Place place;
+  std::atomic<uint32_t> shares = 1;
+  const size_t key_size;
+  const size_t value_size;
+  const TimePoint created;
+  const std::chrono::nanoseconds compute_time;
+  const uint64_t txn;  // the transaction that saw it
+
+  // Guarded by the shard.
+  bool used = false;  // was found since the hand came by
+  Share next;         // of the same bucket
+
+ private:
+  Entry(const Place& p, std::string_view key, const Record& record, uint64_t t)
+      : place(p),
+        key_size(key.size()),
+        value_size(record.value.size()),
+        created(record.created),
+        compute_time(record.compute_time),
+        txn(t) {
+    char* const begin = reinterpret_cast<char*>(this + 1);
+    std::ranges::copy(key, begin);
+    std::ranges::copy(record.value, begin + key_size);
+  }
+};
+
+}  // namespace
+
+// A tier for some of all places. It depends on no other shard, not even in the commits that it has
+// heard of.
+//
+// What it promises: an entry seen by transaction `floor_` or a later one holds what every
+// transaction from that one to `epoch_` sees. A reader that tells of a commit which was not
+// announced raises both to it, which voids all that is here. If that was the very next commit it
+// may yet be announced as this process' own: then nothing but the announced places differs from the
+// state before, and `floor_` returns to where it was.
+class alignas(kCacheLine) MemoryTier::Shard {
+ public:
+  Entry::Share Find(const Place& place, std::string_view key, uint64_t last_txn) {
+    std::lock_guard lock(mutex_);
+    if (last_txn != epoch_) return nullptr;
+    Entry::Share* link = LinkTo(place);
+    if (link == nullptr || (*link)->txn < floor_ || (*link)->key() != key) return nullptr;
+    (*link)->used = true;
+    return (*link)->NewShare();
+  }
+
+  void Insert(Entry::Share entry, size_t most_bytes) {
+    std::lock_guard lock(mutex_);
+    if (entry->txn < epoch_) return;
+    if (entry->txn > epoch_) Advance(entry->txn);
+    if (Entry::Share* old = LinkTo(entry->place)) Remove(*old);
+    if (!MakeRoom(entry->size(), most_bytes)) return;
+    if (entries_ == buckets_.size()) Grow();
+    bytes_ += entry->size();
+    ++entries_;
+    Link(std::move(entry));
+  }
+
+  // Of `changed`, looks at the places in the shard of this index only.
+  void Committed(uint64_t txn, std::span<const Place> changed, size_t index) {
+    std::lock_guard lock(mutex_);
+    if (txn < epoch_) return;
+    if (txn > epoch_ + 1) return Advance(txn);
+    for (const Place& place : changed) {
+      if (ShardIndex(place) != index) continue;
+      if (Entry::Share* old = LinkTo(place); old != nullptr && (*old)->txn < txn) Remove(*old);
+    }
+    if (txn == epoch_) floor_ = earlier_floor_;
+    earlier_floor_ = floor_;
+    epoch_ = txn;
+  }
+
+  void Clear() {
+    std::lock_guard lock(mutex_);
+    buckets_ = std::vector<Entry::Share>();
+    hand_ = 0;
+    entries_ = 0;
+    bytes_ = 0;
+  }
+
+  size_t bytes() const {
+    std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+
+  size_t entries() const {
+    std::lock_guard lock(mutex_);
+    return entries_;
+  }
+
+ private:
+  // Somebody has committed everything up to this transaction.
+  void Advance(uint64_t txn) {
+    earlier_floor_ = txn == epoch_ + 1 ? floor_ : txn;
+    floor_ = txn;
+    epoch_ = txn;
+  }
+
+  Entry::Share& BucketOf(const Place& place) {
+    return buckets_[BucketHash(place) & (buckets_.size() - 1)];
+  }
+
+  // What holds the entry of this place; null if there is none.
+  Entry::Share* LinkTo(const Place& place) {
+    if (entries_ == 0) return nullptr;
+    Entry::Share* link = &BucketOf(place);
+    while (*link != nullptr && (*link)->place != place) link = &(*link)->next;
+    return *link == nullptr ? nullptr : link;
+  }
+
+  void Link(Entry::Share entry) {
+    Entry::Share& bucket = BucketOf(entry->place);
+    entry->next = std::move(bucket);
+    bucket = std::move(entry);
+  }
+
+  void Remove(Entry::Share& link) {
+    const Entry::Share entry = std::move(link);
+    link = std::move(entry->next);
+    bytes_ -= entry->size();
+    --entries_;
+  }
+
+  static size_t SizeOfBuckets(size_t count) {
+    return count == 0 ? 0 : AllocatedFor(count * sizeof(Entry::Share));
+  }
+
+  size_t MoreBuckets() const { return std::max(kLeastBuckets, 2 * buckets_.size()); }
+
+  // Returns whether there is room now for another entry, and for more buckets if it needs them.
+  bool MakeRoom(size_t size, size_t most_bytes) {
+    for (;;) {
+      const size_t growth = entries_ == buckets_.size() ? SizeOfBuckets(MoreBuckets()) : 0;
+      if (bytes_ + size + growth <= most_bytes) return true;
+      if (entries_ == 0) return false;
+      SweepBucket();
+    }
+  }
+
+  // The clock's hand: what was found since it came by the last time stays for another round.
+  void SweepBucket() {
+    Entry::Share* link = &buckets_[hand_];
+    while (*link != nullptr) {
+      if ((*link)->used && (*link)->txn >= floor_) {
+        (*link)->used = false;
+        link = &(*link)->next;
+      } else {
+        Remove(*link);
+      }
+    }
+    hand_ = (hand_ + 1) & (buckets_.size() - 1);
+  }
+
+  void Grow() {
+    std::vector<Entry::Share> old(MoreBuckets());
+    old.swap(buckets_);
+    bytes_ += SizeOfBuckets(buckets_.size()) - SizeOfBuckets(old.size());
+    for (Entry::Share& bucket : old) {
+      while (bucket != nullptr) {
+        Entry::Share entry = std::move(bucket);
+        bucket = std::move(entry->next);
+        Link(std::move(entry));
+      }
+    }
+  }
+
+  mutable std::mutex mutex_;           // guards what follows
+  uint64_t epoch_ = 0;                 // the last commit that is known of
+  uint64_t floor_ = 0;                 // what earlier transactions saw is void
+  uint64_t earlier_floor_ = 0;         // where `floor_` may return to
+  std::vector<Entry::Share> buckets_;  // lists; none, or a power of two of them
+  size_t hand_ = 0;                    // the bucket to be swept next
+  size_t entries_ = 0;
+  size_t bytes_ = 0;
+};
+
+MemoryTier::MemoryTier(size_t most_bytes)
+    : most_bytes_(most_bytes), shards_(std::make_unique<Shard[]>(kShards)) {}
+
+MemoryTier::~MemoryTier() = default;
+
+MemoryTier::Shard& MemoryTier::ShardOf(const Place& place) const {
+  return shards_[ShardIndex(place)];
+}
+
+bool MemoryTier::Find(const Place& place, std::string_view key, uint64_t last_txn,
+                      absl::FunctionRef<void(const Record&)> visit) {
+  const Entry::Share entry = ShardOf(place).Find(place, key, last_txn);
+  if (entry == nullptr) return false;
+  visit(entry->record());
+  return true;
+}
+
+void MemoryTier::Insert(const Place& place, std::string_view key, const Record& record,
+                        uint64_t txn) {
+  if (Entry::SizeOf(key, record) > most_bytes_ / kShareOfLargest) return;
+  ShardOf(place).Insert(Entry::Make(place, key, record, txn), most_bytes_ / kShards);
+}
+
+void MemoryTier::Committed(uint64_t txn, std::span<const Place> changed) {
+  for (size_t i = 0; i < kShards; ++i) shards_[i].Committed(txn, changed, i);
+}
+
+void MemoryTier::Clear() {
+  for (size_t i = 0; i < kShards; ++i) shards_[i].Clear();
+}
+
+size_t MemoryTier::bytes() const {
+  size_t bytes = 0;
+  for (size_t i = 0; i < kShards; ++i) bytes += shards_[i].bytes();
+  return bytes;
+}
+
+size_t MemoryTier::entries() const {
+  size_t entries = 0;
+  for (size_t i = 0; i < kShards; ++i) entries += shards_[i].entries();
+  return entries;
+}
+
+}  // namespace permacache::storage

@@ -1,0 +1,205 @@
+#include "permacache/storage/value_files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <system_error>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "permacache/storage/files.h"
+#include "xxhash.h"
+
+namespace permacache::storage {
+namespace {
+
+constexpr size_t kPieceToRead = size_t{4} << 20;
+
+class ContentHash {
+ public:
+  ContentHash() : state_(XXH3_createState()) { XXH3_128bits_reset(state_.get()); }
+
+  void Add(std::string_view piece) {
+    XXH3_128bits_update(state_.get(), piece.data(), piece.size());
+  }
+
+  std::array<unsigned char, 16> Digest() const {
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state_.get()));
+    return std::to_array(canonical.digest);
+  }
+
+ private:
+  struct Free {
+    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+  };
+  std::unique_ptr<XXH3_state_t, Free> state_;
+};
+
+// Brings pages of a mapping into memory, where the kernel can. It tells if they cannot be read,
+// which would end the process otherwise.
+absl::Status Populate(const char* pages, size_t size, const std::filesystem::path& path) {
+#ifdef MADV_POPULATE_READ
+  if (madvise(const_cast<char*>(pages), size, MADV_POPULATE_READ) != 0 && errno == EFAULT) {
+    return absl::DataLossError(absl::StrCat(path.string(), " cannot be read"));
+  }
+#endif
+  return absl::OkStatus();
+}
+
+absl::Status CheckContent(std::string_view content, const ValueReference& reference,
+                          const std::filesystem::path& path) {
+  ContentHash hash;
+  for (size_t at = 0; at < content.size(); at += kPieceToRead) {
+    const std::string_view piece = content.substr(at, kPieceToRead);
+    if (absl::Status status = Populate(piece.data(), piece.size(), path); !status.ok()) {
+      return status;
+    }
+    hash.Add(piece);
+  }
+  if (hash.Digest() == reference.digest) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(path.string(), ": the value's digest is wrong"));
+}
+
+void AppendNumber(std::string& bytes, uint64_t number) {
+  for (int shift = 0; shift < 64; shift += 8) bytes += static_cast<char>(number >> shift & 0xff);
+}
+
+uint64_t NumberAt(std::string_view bytes, size_t at) {
+  uint64_t number = 0;
+  for (size_t i = 8; i-- > 0;) number = number << 8 | static_cast<unsigned char>(bytes[at + i]);
+  return number;
+}
+
+std::string NameOf(const Place& place, uint64_t number) {
+  std::string name = absl::StrCat(place.generation, "-");
+  for (const unsigned char byte : place.digest) {
+    absl::StrAppend(&name, absl::Hex(byte, absl::kZeroPad2));
+  }
+  return absl::StrCat(name, "-", absl::Hex(number, absl::kZeroPad16));
+}
+
+// What NameOf has made a name of; nothing if it has not made it.
+std::optional<std::pair<Place, uint64_t>> ParseName(std::string_view name) {
+  const auto first = name.find('-'), last = name.rfind('-');
+  Place place{};
+  uint64_t number = 0;
+  if (first == last || last - first != 1 + 2 * place.digest.size()) return std::nullopt;
+  const auto parse = [](std::string_view digits, auto& value, int base) {
+    return std::from_chars(digits.data(), digits.data() + digits.size(), value, base).ec ==
+           std::errc();
+  };
+  if (!parse(name.substr(0, first), place.generation, 10)) return std::nullopt;
+  for (size_t i = 0; i < place.digest.size(); ++i) {
+    if (!parse(name.substr(first + 1 + 2 * i, 2), place.digest[i], 16)) return std::nullopt;
+  }
+  if (!parse(name.substr(last + 1), number, 16) || NameOf(place, number) != name) {
+    return std::nullopt;
+  }
+  return std::pair(place, number);
+}
+
+}  // namespace
+
+std::string ValueReference::ToBytes() const {
+  std::string bytes;
+  AppendNumber(bytes, number);
+  AppendNumber(bytes, size);
+  bytes.append(digest.begin(), digest.end());
+  return bytes;
+}
+
+absl::StatusOr<ValueReference> ValueReference::FromBytes(std::string_view bytes) {
+  if (bytes.size() != kSize) {
+    return absl::DataLossError("a record refers to its value's file in an impossible way");
+  }
+  ValueReference reference{.number = NumberAt(bytes, 0), .size = NumberAt(bytes, 8), .digest = {}};
+  std::memcpy(reference.digest.data(), bytes.data() + 16, reference.digest.size());
+  return reference;
+}
+
+ValueFiles::Written::~Written() {
+  if (!kept_) unlink(path_.c_str());
+}
+
+absl::Status ValueFiles::Written::Sync() const {
+  const File file(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.fd() < 0) return ErrorOf(errno, "open", path_);
+  return fsync(file.fd()) == 0 ? absl::OkStatus() : ErrorOf(errno, "sync", path_);
+}
+
+std::filesystem::path ValueFiles::PathOf(const Place& place, uint64_t number) const {
+  return folder_ / NameOf(place, number);
+}
+
+absl::StatusOr<std::shared_ptr<ValueFiles::Written>> ValueFiles::Write(
+    const Place& place, std::string_view content) const {
+  const absl::StatusOr<uint64_t> number = UniqueNumber();
+  if (!number.ok()) return number.status();
+  const absl::StatusOr<Folder> folder = Folder::MakeAndOpen(folder_);
+  if (!folder.ok()) return folder.status();
+  absl::StatusOr<TemporaryFile> file = TemporaryFile::Make(*folder);
+  if (!file.ok()) return file.status();
+  // At once: of what is written in small pieces the kernel makes small pages, which take it three
+  // times as long to map.
+  if (absl::Status status = file->Append(content); !status.ok()) return status;
+  if (absl::Status status = file->RenameTo(NameOf(place, *number)); !status.ok()) return status;
+  ContentHash hash;
+  hash.Add(content);
+  return std::make_shared<Written>(PathOf(place, *number),
+                                   ValueReference{*number, content.size(), hash.Digest()});
+}
+
+absl::Status ValueFiles::SyncFolder() const {
+  const absl::StatusOr<Folder> folder = Folder::Open(folder_);
+  return folder.ok() ? folder->Sync() : folder.status();
+}
+
+absl::Status ValueFiles::Read(const Place& place, const ValueReference& reference,
+                              absl::FunctionRef<void(std::string_view content)> visit) const {
+  const std::filesystem::path path = PathOf(place, reference.number);
+  struct stat info;
+  const absl::StatusOr<File> file = OpenToRead(path, 0, &info);
+  if (!file.ok()) return file.status();
+  const size_t size = info.st_size;
+  if (size != reference.size || size == 0) {
+    return absl::DataLossError(absl::StrCat(path.string(), ": ", size, " bytes instead of the ",
+                                            reference.size, " of the value"));
+  }
+  void* map = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->fd(), 0);
+  if (map == MAP_FAILED) return ErrorOf(errno, "map", path);
+  const absl::Cleanup unmap = [&] { munmap(map, size); };
+  const std::string_view content(static_cast<const char*>(map), size);
+  if (absl::Status status = CheckContent(content, reference, path); !status.ok()) return status;
+  visit(content);
+  return absl::OkStatus();
+}
+
+void ValueFiles::Remove(const Place& place, const ValueReference& reference) const {
+  unlink(PathOf(place, reference.number).c_str());  // what stays is swept later
+}
+
+void ValueFiles::Sweep(absl::FunctionRef<bool(const Place& place, uint64_t number)> is_used) const {
+  const absl::StatusOr<Folder> folder = Folder::Open(folder_);
+  if (!folder.ok()) return;
+  // Its time is that of the file system's own clock.
+  const absl::StatusOr<TemporaryFile> probe = TemporaryFile::Make(*folder);
+  struct stat now;
+  if (!probe.ok() || fstat(probe->fd(), &now) != 0) return;
+  SweepTemporaries(*folder, now);
+  const absl::Status ignored = ForEachName(folder_, [&](const char* name) {
+    const auto parsed = ParseName(name);
+    struct stat info;
+    if (!parsed || fstatat(folder->fd(), name, &info, AT_SYMLINK_NOFOLLOW) != 0) return;
+    if (!IsLeftBehind(info, now) || is_used(parsed->first, parsed->second)) return;
+    unlinkat(folder->fd(), name, 0);
+  });
+}
+
+}  // namespace permacache::storage
