@@ -66,7 +66,7 @@ uint16_t DayOfLastUse(const Envelope& envelope) {
 }
 
 TimePoint LastUse(uint16_t day, TimePoint created) {
-  return std::max(created, TimePoint(std::chrono::days(day)));
+  return day == 0 ? created : std::max(created, TimePoint(std::chrono::days(day)));
 }
 
 uint64_t Checksum(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }

@@ -17,9 +17,9 @@ inline TimePoint CoarseNow() {
   return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
 }
 
-// Whether a use now is to be noted.
+// Whether a use now is to be noted. Not of a record that knows no time at all.
 inline bool IsToBeNoted(TimePoint last_used, TimePoint now) {
-  return now - last_used >= std::chrono::days(1);
+  return last_used != TimePoint() && now - last_used >= std::chrono::days(1);
 }
 
 }  // namespace permacache::storage

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +37,7 @@ constexpr uint16_t kMetaPage = 0x08;
 // Node header: the low 32 bits of the data's size or of a child's page number (4), flags or the
 // high bits of the page number (2), the key's size (2).
 constexpr size_t kNodeHeaderSize = 8;
+constexpr size_t kNodeKeySizeOffset = 6;
 constexpr uint16_t kLargeValue = 0x01;
 constexpr uint16_t kSubDatabase = 0x02;
 constexpr size_t kLongestKey = 511;
@@ -162,6 +164,11 @@ struct Leaf {
   uint64_t size;
 };
 
+// The keys that may lie below a branch's entry: from its own key to the next entry's.
+struct KeyRange {
+  std::optional<std::string_view> begin, end;
+};
+
 // Checks trees of pages; what their leaves mean is up to the caller.
 class TreeCheck {
  public:
@@ -173,12 +180,13 @@ class TreeCheck {
     if (database.depth < 1 || database.depth > kDeepest) {
       return Damaged("a database has an impossible depth");
     }
-    return CheckPage(database.root, database.depth, is_free_list, visit);
+    return CheckPage(database.root, database.depth, is_free_list, {}, visit);
   }
 
  private:
   template <class VisitLeaf>
-  absl::Status CheckPage(uint64_t number, int depth, bool is_free_list, VisitLeaf& visit) {
+  absl::Status CheckPage(uint64_t number, int depth, bool is_free_list, const KeyRange& range,
+                         VisitLeaf& visit) {
     const char* page = nullptr;
     if (absl::Status status = file_.Use(number, &page); !status.ok()) return status;
     const uint16_t flags = Load<uint16_t>(page + kPageFlagsOffset);
@@ -193,38 +201,61 @@ class TreeCheck {
     // LMDB asserts that a branch has two children, except in the free list while rebalancing.
     if (count < (depth > 1 && !is_free_list ? 2 : 1)) return Wrong(number, "number of entries");
 
-    std::string_view previous;
     for (size_t i = 0; i < count; ++i) {
-      const size_t offset = Load<uint16_t>(page + kPageHeaderSize + 2 * i);
-      if (offset < upper || offset % 2 != 0 || offset + kNodeHeaderSize > file_.page_size()) {
-        return Wrong(number, "entry's place");
-      }
-      const char* node = page + offset;
-      const size_t key_size = Load<uint16_t>(node + 6);
-      const size_t room = file_.page_size() - offset - kNodeHeaderSize;
-      if (key_size > kLongestKey || key_size > room) return Wrong(number, "key's length");
-      const std::string_view key(node + kNodeHeaderSize, key_size);
-      const bool is_first_child = depth > 1 && i == 0;  // its key is not looked at
-      if (is_free_list && !is_first_child && key_size != sizeof(uint64_t)) {
-        return Wrong(number, "key's length");
-      }
-      if (!is_first_child) {
-        if (i > (depth > 1 ? 1 : 0) && !IsAscending(previous, key, is_free_list)) {
-          return Wrong(number, "order of keys");
-        }
-        previous = key;
-      }
-      absl::Status status = depth > 1 ? CheckPage(Child(node), depth - 1, is_free_list, visit)
-                                      : CheckLeaf(number, node, key, room - key_size, visit);
+      if (absl::Status status = CheckNode(number, page, i, upper); !status.ok()) return status;
+    }
+    if (absl::Status status = CheckKeys(number, page, count, depth, is_free_list, range);
+        !status.ok()) {
+      return status;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const char* node = NodeOf(page, i);
+      const KeyRange below = {i == 0 ? range.begin : KeyOf(node),
+                              i + 1 == count ? range.end : KeyOf(NodeOf(page, i + 1))};
+      absl::Status status = depth > 1
+                                ? CheckPage(Child(node), depth - 1, is_free_list, below, visit)
+                                : CheckLeaf(number, page, node, visit);
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
   }
 
+  // That the entry and its key lie on the page.
+  absl::Status CheckNode(uint64_t number, const char* page, size_t i, size_t upper) {
+    const size_t offset = Load<uint16_t>(page + kPageHeaderSize + 2 * i);
+    if (offset < upper || offset % 2 != 0 || offset + kNodeHeaderSize > file_.page_size()) {
+      return Wrong(number, "entry's place");
+    }
+    const size_t key_size = Load<uint16_t>(page + offset + kNodeKeySizeOffset);
+    const size_t room = file_.page_size() - offset - kNodeHeaderSize;
+    if (key_size > kLongestKey || key_size > room) return Wrong(number, "key's length");
+    return absl::OkStatus();
+  }
+
+  // That the keys ascend within their range. That of a branch's first entry is not looked at.
+  static absl::Status CheckKeys(uint64_t number, const char* page, size_t count, int depth,
+                                bool is_free_list, const KeyRange& range) {
+    std::optional<std::string_view> previous;
+    for (size_t i = depth > 1 ? 1 : 0; i < count; ++i) {
+      const std::string_view key = KeyOf(NodeOf(page, i));
+      if (is_free_list && key.size() != sizeof(uint64_t)) return Wrong(number, "key's length");
+      if (previous && !IsBefore(*previous, key, is_free_list)) {
+        return Wrong(number, "order of keys");
+      }
+      if ((range.begin && IsBefore(key, *range.begin, is_free_list)) ||
+          (range.end && !IsBefore(key, *range.end, is_free_list))) {
+        return Wrong(number, "key, which belongs on another page");
+      }
+      previous = key;
+    }
+    return absl::OkStatus();
+  }
+
   template <class VisitLeaf>
-  absl::Status CheckLeaf(uint64_t number, const char* node, std::string_view key, size_t room,
-                         VisitLeaf& visit) {
+  absl::Status CheckLeaf(uint64_t number, const char* page, const char* node, VisitLeaf& visit) {
+    const std::string_view key = KeyOf(node);
     Leaf leaf{key, Load<uint16_t>(node + 4), key.data() + key.size(), Load<uint32_t>(node)};
+    const size_t room = page + file_.page_size() - leaf.data;
     if ((leaf.flags & ~(kLargeValue | kSubDatabase)) != 0) return Wrong(number, "entry's flags");
     if (leaf.flags & kLargeValue) {
       if (room < sizeof(uint64_t)) return Wrong(number, "reference to a large value");
@@ -254,7 +285,15 @@ class TreeCheck {
     return Load<uint32_t>(node) | static_cast<uint64_t>(Load<uint16_t>(node + 4)) << 32;
   }
 
-  static bool IsAscending(std::string_view a, std::string_view b, bool integers) {
+  static const char* NodeOf(const char* page, size_t i) {
+    return page + Load<uint16_t>(page + kPageHeaderSize + 2 * i);
+  }
+
+  static std::string_view KeyOf(const char* node) {
+    return {node + kNodeHeaderSize, Load<uint16_t>(node + kNodeKeySizeOffset)};
+  }
+
+  static bool IsBefore(std::string_view a, std::string_view b, bool integers) {
     if (integers) return Load<uint64_t>(a.data()) < Load<uint64_t>(b.data());
     return a < b;
   }
@@ -366,6 +405,10 @@ absl::Status CheckMetaPages(const std::filesystem::path& file) {
     const Meta meta(page);
     if (absl::Status status = CheckMeta(meta); !status.ok()) return status;
     if (i > 0 && meta.free_list.page_size != offset) return Damaged("two different page sizes");
+    // Transactions take turns on the meta pages. LMDB finds that of a transaction by its number.
+    if (meta.txn_id != 0 && meta.txn_id % kMetaPages != i) {
+      return Damaged("a meta page lies in the other's place");
+    }
     offset = meta.free_list.page_size;
   }
   if (*size < kMetaPages * offset) return Damaged("the file ends within its meta pages");
@@ -424,7 +467,7 @@ absl::Status CheckPages(int fd, uint64_t txn_id) {
   const char* bytes = static_cast<const char*>(map);
   const size_t page_size = Meta(bytes).free_list.page_size;
   const Meta meta(bytes + (txn_id % kMetaPages) * page_size);
-  // Transactions take turns on the two meta pages. A file without any has number 0 on both.
+  // A file without any transaction has number 0 on both.
   if (meta.txn_id != txn_id) return absl::UnavailableError("the transaction is too old");
   if (absl::Status status = CheckMeta(meta); !status.ok()) return status;
   return CheckSnapshot(bytes, *size, meta);

@@ -62,12 +62,10 @@ constexpr int kMostReplacements = 100;
 // How often those who wait for a long copy are told how far it is.
 constexpr auto kPauseBetweenProgress = std::chrono::milliseconds(100);
 
-// From 0.9.26 to 0.9.31 mdb_env_close destroys the mutexes that other processes use.
-bool IsClosingSafe() {
+bool IsClosingSafeHere() {
   int major, minor, patch;
   mdb_version(&major, &minor, &patch);
-  const auto version = std::tuple(major, minor, patch);
-  return version < std::tuple(0, 9, 26) || version > std::tuple(0, 9, 31);
+  return IsClosingSafe(major, minor, patch);
 }
 
 absl::Status MakeDirectory(const std::filesystem::path& directory) {
@@ -201,7 +199,7 @@ class LmdbRegistry {
     LmdbEnvironment::Share successor;  // given back when the registry is not locked any more
     std::lock_guard lock(mutex_);
     if (--environment->shares_ > 0) return;
-    if (!environment->is_abandoned_ && !IsClosingSafe()) return;
+    if (!environment->is_abandoned_ && !IsClosingSafeHere()) return;
     successor = std::move(environment->successor_);
     std::erase(abandoned_, environment);
     std::erase_if(environments_, [&](const auto& entry) { return entry.second == environment; });
@@ -264,6 +262,11 @@ class LmdbRegistry {
   std::vector<LmdbEnvironment*> abandoned_;
   std::atomic<uint64_t> fork_count_ = 0;
 };
+
+bool IsClosingSafe(int major, int minor, int patch) {
+  const auto version = std::tuple(major, minor, patch);
+  return version < std::tuple(0, 9, 26) || version > std::tuple(0, 9, 31);
+}
 
 absl::Status SyncAllEnvironments() { return LmdbRegistry::Get().SyncAll(); }
 
@@ -385,7 +388,9 @@ absl::Status LmdbEnvironment::OpenFile() {
   if (error != 0) return ToStatus(error, "open");
   MDB_stat stat;
   mdb_env_stat(env_, &stat);
-  if (absl::Status status = commits_.Open(DataFile(), stat.ms_psize); !status.ok()) return status;
+  if (absl::Status status = commits_.Open(DataFile(), stat.ms_psize); !status.ok()) {
+    return Annotate(status, options_.directory / kDataFile);
+  }
   ClearDeadReaders();
   std::move(close).Cancel();
   return absl::OkStatus();
@@ -637,7 +642,7 @@ void LmdbEnvironment::TakeOverFrom(LmdbEnvironment& predecessor) {
 void LmdbEnvironment::Abandon() {
   const auto gate = CloseGate();
   if (std::exchange(is_abandoned_, true) || env_ == nullptr || has_no_map_) return;
-  if (!IsClosingSafe()) return;
+  if (!IsClosingSafeHere()) return;
   for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
   mdb_env_close(env_);
   commits_.Close();
@@ -659,7 +664,7 @@ std::shared_lock<std::shared_mutex> LmdbEnvironment::EnterTransaction() {
 
 size_t LmdbEnvironment::MapSize() {
   const auto gate = EnterTransaction();
-  if (is_abandoned_) return 0;
+  if (is_abandoned_ || has_no_map_) return 0;
   MDB_envinfo info;
   mdb_env_info(env_, &info);
   return info.me_mapsize;
@@ -667,7 +672,7 @@ size_t LmdbEnvironment::MapSize() {
 
 void LmdbEnvironment::ClearDeadReaders() {
   const auto gate = EnterTransaction();
-  if (is_abandoned_) return;
+  if (is_abandoned_ || has_no_map_) return;
   int dead = 0;
   mdb_reader_check(env_, &dead);
 }
@@ -685,7 +690,7 @@ absl::Status LmdbEnvironment::AdoptMap() {
   MDB_stat stat;
   {
     const auto gate = EnterTransaction();
-    if (is_abandoned_) return ToStatus(kFileLost, "grow the map of");
+    if (int error = CheckPresence(); error != 0) return ToStatus(error, "grow the map of");
     mdb_env_info(env_, &info);
     mdb_env_stat(env_, &stat);
   }

@@ -56,6 +56,11 @@ using OnProgress = absl::FunctionRef<void(int64_t done, int64_t total)>;
 // wrong.
 absl::Status SyncAllEnvironments();
 
+// Whether this version of LMDB can close an environment without harm to the other processes that
+// use it: from 0.9.26 to 0.9.31 mdb_env_close destroys their mutexes. Where it cannot, environments
+// stay open until the process ends.
+bool IsClosingSafe(int major, int minor, int patch);
+
 // How many forks lie between this process and the first one that used an environment.
 uint64_t ForkCount();
 

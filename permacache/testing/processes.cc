@@ -1,6 +1,7 @@
 #include "permacache/testing/processes.h"
 
 #include <linux/capability.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <system_error>
 #include <vector>
 
@@ -50,6 +52,14 @@ bool DropPrivileges() {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
   return syscall(SYS_capset, &header, none) == 0;
+}
+
+bool LimitAddressSpace(size_t bytes) {
+  rlim_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t size = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + bytes;
+  const rlimit limit = {size, size};
+  return pages > 0 && setrlimit(RLIMIT_AS, &limit) == 0;
 }
 
 }  // namespace permacache::testing

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <functional>
 
 namespace permacache::testing {
@@ -22,6 +23,10 @@ int RunProcesses(int count, const std::function<int(int)>& body);
 // Gives up what lets root pass over the permissions of files. For child processes: there is no way
 // back. Returns whether it could.
 bool DropPrivileges();
+
+// Lets this process map so many bytes besides what it has mapped by now. Returns whether it could:
+// sanitizers need more address space than there is memory.
+bool LimitAddressSpace(size_t bytes);
 
 }  // namespace permacache::testing
 

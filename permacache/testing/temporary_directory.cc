@@ -1,5 +1,7 @@
 #include "permacache/testing/temporary_directory.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <string>
@@ -7,9 +9,18 @@
 
 namespace permacache::testing {
 
-TemporaryDirectory::TemporaryDirectory() {
+std::filesystem::path ParentOnDisk() {
   const char* parent = std::getenv("TEST_TMPDIR");
-  std::string pattern = std::string(parent == nullptr ? "/tmp" : parent) + "/permacache-XXXXXX";
+  return parent == nullptr ? "/tmp" : parent;
+}
+
+std::filesystem::path ParentInMemory() {
+  constexpr const char* kMemory = "/dev/shm";
+  return access(kMemory, W_OK | X_OK) == 0 ? kMemory : ParentOnDisk();
+}
+
+TemporaryDirectory::TemporaryDirectory(const std::filesystem::path& parent) {
+  std::string pattern = parent / "permacache-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) {
     throw std::system_error(errno, std::generic_category(), "cannot make " + pattern);
   }

@@ -6,9 +6,16 @@
 
 namespace permacache::testing {
 
+// Where directories are made: $TEST_TMPDIR or /tmp.
+std::filesystem::path ParentOnDisk();
+
+// In memory where the system has such a place, for tests that sync more than a disk could: else the
+// same.
+std::filesystem::path ParentInMemory();
+
 class TemporaryDirectory {
  public:
-  TemporaryDirectory();
+  explicit TemporaryDirectory(const std::filesystem::path& parent = ParentOnDisk());
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
   ~TemporaryDirectory();

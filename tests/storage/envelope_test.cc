@@ -169,8 +169,8 @@ TEST(Envelope, WasLastUsedWhenItWasCreatedUnlessItSaysOtherwise) {
   for (const int64_t seconds : {int64_t{-10'000'000}, int64_t{0}, int64_t{1'700'000'000}}) {
     const TimePoint created{std::chrono::seconds(seconds)};
     for (const auto later : {-std::chrono::hours(100), std::chrono::hours(0)}) {
-      const std::string bytes =
-          SealEnvelope({.key = "key", .created = created, .last_used = created + later});
+      const std::string bytes = SealEnvelope(
+          {.key = "key", .created = created, .last_used = created + later, .stored = {}});
       EXPECT_EQ(ParseEnvelope(bytes)->last_used, created);
     }
   }

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -170,19 +169,9 @@ TEST(LmdbEnvironment, IsLostWhenItsFileIsDeletedOrTruncated) {
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need the address space
 
-// Lets this process map so many bytes besides what it has mapped, some of it by earlier tests:
-// there are versions of LMDB whose environments stay open.
-bool LimitAddressSpace(rlim_t bytes) {
-  rlim_t pages = 0;
-  std::ifstream("/proc/self/statm") >> pages;
-  const rlim_t size = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + bytes;
-  const rlimit limit = {size, size};
-  return pages > 0 && setrlimit(RLIMIT_AS, &limit) == 0;
-}
-
 // Runs `body` in a process that may map so many bytes.
 template <class Body>
-int WithAddressSpace(rlim_t bytes, Body body) {
+int WithAddressSpace(size_t bytes, Body body) {
   return WaitForProcess(StartProcess([&] { return LimitAddressSpace(bytes) ? body() : 100; }));
 }
 
@@ -190,7 +179,7 @@ constexpr size_t kLarge = 10 << 20;
 
 TEST(LmdbEnvironment, LeavesAddressSpaceToTheProgram) {
   const TemporaryDirectory directory;
-  EXPECT_EQ(WithAddressSpace(rlim_t{2300} << 20,
+  EXPECT_EQ(WithAddressSpace(size_t{2300} << 20,
                              [&] {
                                const auto environment = Acquire({.directory = directory.path()});
                                if (!PutNumber(*environment, 1, 10).ok()) return 1;
@@ -203,7 +192,7 @@ TEST(LmdbEnvironment, LeavesAddressSpaceToTheProgram) {
 TEST(LmdbEnvironment, WithoutSpaceToGrowGoesOnReading) {
   const TemporaryDirectory directory;
   EXPECT_EQ(
-      WithAddressSpace(rlim_t{700} << 20,
+      WithAddressSpace(size_t{700} << 20,
                        [&] {
                          const auto environment = Acquire({.directory = directory.path()});
                          int stored = 0;
@@ -222,7 +211,7 @@ TEST(LmdbEnvironment, AdoptsTheGrowthOfAProcessWithMoreSpace) {
   ASSERT_EQ(pipe(ready), 0);
   ASSERT_EQ(pipe(grown), 0);
   const pid_t limited = StartProcess([&] {
-    if (!LimitAddressSpace(rlim_t{600} << 20)) return 100;
+    if (!LimitAddressSpace(size_t{600} << 20)) return 100;
     const auto environment = Acquire({.directory = directory.path()});
     if (!PutNumber(*environment, 1, 10).ok()) return 1;
     char byte = 0;
