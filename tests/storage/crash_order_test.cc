@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -23,6 +24,7 @@
 #include "permacache/storage/file_store.h"
 #include "permacache/storage/lmdb_environment.h"
 #include "permacache/storage/lmdb_store.h"
+#include "permacache/storage/value_files.h"
 #include "permacache/testing/crashed_directory.h"
 #include "permacache/testing/processes.h"
 #include "permacache/testing/random.h"
@@ -39,6 +41,7 @@ using storage::FileStore;
 using storage::LmdbStore;
 using storage::Record;
 using storage::Store;
+using storage::ValueFiles;
 
 using Value = std::optional<std::string>;
 
@@ -49,7 +52,8 @@ struct CrashCase {
   const char* name;
   Opener open;
   Opener reopen;
-  bool waits = false;  // whether results are durable only after SyncAllEnvironments()
+  bool waits = false;     // whether results are durable only after SyncAllEnvironments()
+  bool compacts = false;  // whether it is an LmdbStore
 };
 
 std::ostream& operator<<(std::ostream& out, const CrashCase& test) { return out << test.name; }
@@ -104,16 +108,19 @@ class Workload {
   Workload(const CrashCase& test, const fs::path& directory, std::mt19937_64& random)
       : test_(test), recording_(directory), random_(random), store_(test.open(directory)) {}
 
-  void Run(int operations, size_t largest) {
+  // Values are about as large as one of these, in bytes.
+  void Run(int operations, const std::vector<size_t>& sizes) {
     for (int i = 0; i < operations; ++i) {
       const std::string key = "key " + std::to_string(random_() % (operations / 3 + 1));
       const int kind = static_cast<int>(random_() % 16);
       if (kind == 0 && i > operations / 2 && !has_cleared_) {
         Clear();
+      } else if (i % (operations / 2) == operations / 3 && test_.compacts) {
+        Compact();
       } else if (kind < 4) {
         Erase(key);
       } else {
-        Put(key, RandomValue(largest));
+        Put(key, RandomValue(sizes[random_() % sizes.size()]));
       }
       if (test_.waits && kind % 5 == 0) Sync();
     }
@@ -125,11 +132,13 @@ class Workload {
   std::vector<FileEvent> events() const { return recording_.events(); }
 
  private:
-  // Most are small, some fill pages, few are large.
-  std::string RandomValue(size_t largest) {
-    const size_t bound = random_() % 8 == 0 ? largest : random_() % 4 == 0 ? 5000 : 200;
-    std::string value(random_() % std::min(bound, largest), '\0');
-    for (char& c : value) c = static_cast<char>(random_());
+  // Of half the size to all of it. No compression makes it smaller.
+  std::string RandomValue(size_t size) {
+    std::string value(size - random_() % (size / 2), '\0');
+    for (size_t i = 0; i + sizeof(uint64_t) <= value.size(); i += sizeof(uint64_t)) {
+      const uint64_t bytes = random_();
+      std::memcpy(value.data() + i, &bytes, sizeof(bytes));
+    }
     return value;
   }
 
@@ -152,6 +161,11 @@ class Workload {
     EXPECT_TRUE(store_->Clear().ok());
     history_.EndAll(recording_.position());
     has_cleared_ = true;
+  }
+
+  void Compact() {
+    const absl::Status status = static_cast<LmdbStore&>(*store_).Compact([](int64_t, int64_t) {});
+    EXPECT_TRUE(status.ok()) << status;
   }
 
   void Sync() {
@@ -245,10 +259,10 @@ std::map<std::string, std::string> FilesIn(const fs::path& directory) {
 
 class CrashOrder : public ::testing::TestWithParam<CrashCase> {
  protected:
-  void Record(int operations, size_t largest) {
+  void Record(int operations, const std::vector<size_t>& sizes) {
     const TemporaryDirectory directory;
     Workload workload(GetParam(), directory.path(), random_);
-    workload.Run(operations, largest);
+    workload.Run(operations, sizes);
     events_ = workload.events();
     history_ = workload.history();
     std::cout << events_.size() << " events" << std::endl;
@@ -286,14 +300,21 @@ class CrashOrder : public ::testing::TestWithParam<CrashCase> {
 };
 
 TEST_P(CrashOrder, AtEachMomentOfAShortWorkLosesNothing) {
-  Record(24, 20'000);
+  Record(24, {20, 200, 200, 5000, 20'000});
   for (size_t position = 0; position <= events_.size(); ++position) CrashAt(position);
   ExpectToSurvive();
 }
 
 TEST_P(CrashOrder, AtSomeMomentsOfALongWorkLosesNothing) {
-  Record(300, 100 << 10);
-  for (int i = 0; i < 60; ++i) CrashAt(random_() % (events_.size() + 1));
+  Record(300, {20, 200, 200, 200, 2000, 5000, 100'000});
+  for (int i = 0; i < 40; ++i) CrashAt(random_() % (events_.size() + 1));
+  ExpectToSurvive();
+}
+
+// Some so large that they lie in files of their own.
+TEST_P(CrashOrder, AtSomeMomentsOfWorkWithLargeValuesLosesNothing) {
+  Record(16, {200, 5000, 2 * ValueFiles::kLeastSize});
+  for (int i = 0; i < 12; ++i) CrashAt(random_() % (events_.size() + 1));
   ExpectToSurvive();
 }
 
@@ -316,12 +337,14 @@ INSTANTIATE_TEST_SUITE_P(
     Stores, CrashOrder,
     ::testing::Values(CrashCase{.name = "Lmdb",
                                 .open = OpenLmdb<Durability::kSynced>,
-                                .reopen = OpenLmdb<Durability::kSynced>},
+                                .reopen = OpenLmdb<Durability::kSynced>,
+                                .compacts = true},
                       // Without threads, which a forked process may not start everywhere.
                       CrashCase{.name = "LmdbGrouped",
                                 .open = OpenLmdb<Durability::kGrouped>,
                                 .reopen = OpenLmdb<Durability::kSynced>,
-                                .waits = true},
+                                .waits = true,
+                                .compacts = true},
                       CrashCase{.name = "Files", .open = OpenFiles, .reopen = OpenFiles}),
     [](const auto& test) { return std::string(test.param.name); });
 
