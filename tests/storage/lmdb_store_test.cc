@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <filesystem>
 #include <memory>
@@ -150,16 +149,6 @@ TEST(LmdbStore, ARecordBeyondWhatLmdbCanCommitIsRefused) {
   munmap(zeros, size);
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
   EXPECT_EQ(store->Size().value(), 0);
-}
-
-TEST(LmdbStore, OnlyTheUserMayReadTheFiles) {
-  const TemporaryDirectory directory;
-  const auto store = OpenStore({.environment = {.directory = directory.path() / "a" / "b"}});
-  struct stat info;
-  ASSERT_EQ(stat((directory.path() / "a" / "b").c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0700u);
-  ASSERT_EQ(stat((directory.path() / "a" / "b" / "data.mdb").c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
 }  // namespace
