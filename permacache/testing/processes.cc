@@ -54,6 +54,10 @@ bool DropPrivileges() {
   return syscall(SYS_capset, &header, none) == 0;
 }
 
+int RunAsOrdinaryUser(const std::function<int()>& body) {
+  return WaitForProcess(StartProcess([&] { return DropPrivileges() ? body() : 100; }));
+}
+
 bool LimitAddressSpace(size_t bytes) {
   rlim_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;

@@ -24,6 +24,10 @@ int RunProcesses(int count, const std::function<int(int)>& body);
 // back. Returns whether it could.
 bool DropPrivileges();
 
+// Runs `body` in a process that is bound by the permissions of files, as root is not. Returns what
+// WaitForProcess does, or 100 if that cannot be had.
+int RunAsOrdinaryUser(const std::function<int()>& body);
+
 // Lets this process map so many bytes besides what it has mapped by now. Returns whether it could:
 // sanitizers need more address space than there is memory.
 bool LimitAddressSpace(size_t bytes);

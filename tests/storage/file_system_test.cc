@@ -4,7 +4,6 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "permacache/storage/lmdb_environment.h"
 #include "permacache/testing/temporary_directory.h"
 
 namespace permacache::storage {
@@ -40,21 +39,6 @@ TEST(NetworkFileSystem, IsNotThatOfThisTest) {
 TEST(NetworkFileSystem, OfADirectoryThatCannotBeLookedAtIsAnError) {
   EXPECT_FALSE(NetworkFileSystemOf("/", FailingStatFs).ok());
   EXPECT_TRUE(absl::IsNotFound(NetworkFileSystemOf("/does/not/exist").status()));
-}
-
-TEST(LmdbEnvironmentDuty, NetworkFileSystemsAreRefusedWithWhatToDo) {
-  const testing::TemporaryDirectory directory;
-  const auto refused =
-      LmdbEnvironment::Acquire({.directory = directory.path(), .stat_fs = StatFsOf<kNfs>});
-  ASSERT_TRUE(absl::IsFailedPrecondition(refused.status())) << refused.status();
-  const std::string message(refused.status().message());
-  EXPECT_NE(message.find(directory.path().string()), std::string::npos) << message;
-  EXPECT_NE(message.find("network file system (NFS)"), std::string::npos) << message;
-  EXPECT_NE(message.find("$PERMACACHE_DIR"), std::string::npos) << message;
-  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
-
-  EXPECT_TRUE(
-      LmdbEnvironment::Acquire({.directory = directory.path(), .stat_fs = StatFsOf<kExt4>}).ok());
 }
 
 }  // namespace

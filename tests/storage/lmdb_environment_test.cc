@@ -7,62 +7,17 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "permacache/testing/processes.h"
 #include "permacache/testing/temporary_directory.h"
+#include "tests/storage/numbers.h"
 
 namespace permacache::testing {
 namespace {
 
 using storage::LmdbEnvironment;
-using storage::LmdbOptions;
 using ::testing::HasSubstr;
-
-LmdbEnvironment::Share Acquire(const LmdbOptions& options) {
-  absl::StatusOr<LmdbEnvironment::Share> share = LmdbEnvironment::Acquire(options);
-  EXPECT_TRUE(share.ok()) << share.status();
-  return share.ok() ? *std::move(share) : nullptr;
-}
-
-absl::Status PutNumber(LmdbEnvironment& environment, int number, size_t size) {
-  absl::StatusOr<MDB_dbi> database = environment.OpenGeneration(0);
-  if (!database.ok()) return database.status();
-  std::string key = std::to_string(number);
-  std::string value(size, static_cast<char>('a' + number % 26));
-  return environment.Write([&](MDB_txn* txn) {
-    MDB_val k{key.size(), key.data()}, v{value.size(), value.data()};
-    return mdb_put(txn, *database, &k, &v, 0);
-  });
-}
-
-bool HasNumber(LmdbEnvironment& environment, int number, size_t size) {
-  absl::StatusOr<MDB_dbi> database = environment.OpenGeneration(0);
-  if (!database.ok()) return false;
-  std::string key = std::to_string(number);
-  const std::string expected(size, static_cast<char>('a' + number % 26));
-  bool found = false;
-  const absl::Status status = environment.Read([&](MDB_txn* txn) {
-    MDB_val k{key.size(), key.data()}, v;
-    const int error = mdb_get(txn, *database, &k, &v);
-    if (error == 0) found = std::string_view(static_cast<char*>(v.mv_data), v.mv_size) == expected;
-    return error == MDB_NOTFOUND ? 0 : error;
-  });
-  return status.ok() && found;
-}
-
-TEST(LmdbEnvironment, TwoSpellingsOfOnePathAreOneEnvironment) {
-  const TemporaryDirectory directory;
-  std::filesystem::create_directory(directory.path() / "real");
-  std::filesystem::create_directory_symlink(directory.path() / "real", directory.path() / "link");
-  const auto plain = Acquire({.directory = directory.path() / "real"});
-  const auto detour = Acquire({.directory = directory.path() / "link" / ".." / "real"});
-  const auto link = Acquire({.directory = directory.path() / "link"});
-  EXPECT_EQ(plain.get(), detour.get());
-  EXPECT_EQ(plain.get(), link.get());
-}
 
 TEST(LmdbEnvironment, ADirectoryThatWasDeletedAndMadeAnewIsAnotherEnvironment) {
   const TemporaryDirectory directory;
@@ -75,67 +30,6 @@ TEST(LmdbEnvironment, ADirectoryThatWasDeletedAndMadeAnewIsAnotherEnvironment) {
   EXPECT_FALSE(HasNumber(*after, 1, 10));
   ASSERT_TRUE(PutNumber(*after, 2, 10).ok());
   EXPECT_TRUE(HasNumber(*after, 2, 10));
-}
-
-// Each of them starts with a map of 64 KiB and has to notice that the others grew it.
-TEST(LmdbEnvironment, GrowsFromATinyMapUnderSeveralProcesses) {
-  constexpr int kProcesses = 4;
-  constexpr int kEntries = 150;
-  constexpr size_t kSize = 3000;
-  const TemporaryDirectory directory;
-  const LmdbOptions options = {.directory = directory.path(), .map_size = size_t{1} << 16};
-  const int failed = RunProcesses(kProcesses, [&](int p) {
-    const auto environment = Acquire(options);
-    for (int i = 0; i < kEntries; ++i) {
-      const absl::Status status = PutNumber(*environment, p * kEntries + i, kSize);
-      if (!status.ok()) {
-        fprintf(stderr, "%s\n", status.ToString().c_str());
-        return 1;
-      }
-      if (!HasNumber(*environment, p * kEntries + i, kSize)) return 2;
-    }
-    return 0;
-  });
-  EXPECT_EQ(failed, 0);
-  const auto environment = Acquire(options);
-  for (int i = 0; i < kProcesses * kEntries; ++i) {
-    EXPECT_TRUE(HasNumber(*environment, i, kSize)) << i;
-  }
-}
-
-TEST(LmdbEnvironment, AForkedChildAcquiresItsOwn) {
-  const TemporaryDirectory directory;
-  const LmdbOptions options = {.directory = directory.path()};
-  const auto environment = Acquire(options);
-  const uint64_t forks = storage::ForkCount();
-  ASSERT_TRUE(PutNumber(*environment, 1, 10).ok());
-  const int failed = RunProcesses(2, [&](int p) {
-    if (storage::ForkCount() != forks + 1) return 1;
-    const auto own = Acquire(options);
-    if (own.get() == environment.get()) return 2;
-    if (!HasNumber(*own, 1, 10)) return 3;
-    return PutNumber(*own, 10 + p, 10).ok() ? 0 : 4;
-  });
-  EXPECT_EQ(failed, 0);
-  EXPECT_TRUE(HasNumber(*environment, 10, 10));
-  EXPECT_TRUE(HasNumber(*environment, 11, 10));
-  EXPECT_TRUE(PutNumber(*environment, 2, 10).ok());
-}
-
-TEST(LmdbEnvironment, SlotsOfReadersThatWereKilledAreFreed) {
-  const TemporaryDirectory directory;
-  const LmdbOptions options = {.directory = directory.path()};
-  const auto environment = Acquire(options);
-  ASSERT_TRUE(PutNumber(*environment, 1, 10).ok());
-  // Far more readers than a lock file has slots, each killed inside its transaction.
-  for (int round = 0; round < 40; ++round) {
-    RunProcesses(30, [&](int) {
-      const auto own = Acquire(options);
-      return own->Read([](MDB_txn*) -> int { _exit(1); }).ok() ? 0 : 1;
-    });
-  }
-  EXPECT_TRUE(HasNumber(*environment, 1, 10));
-  EXPECT_TRUE(HasNumber(*Acquire(options), 1, 10));
 }
 
 TEST(LmdbEnvironment, ARenamedDirectoryIsTheSameEnvironment) {
@@ -228,71 +122,11 @@ TEST(LmdbEnvironment, AdoptsTheGrowthOfAProcessWithMoreSpace) {
 
 #endif
 
-TEST(LmdbEnvironment, PagesHeldByAReaderThatWasKilledAreUsedAgain) {
-  const TemporaryDirectory directory;
-  const LmdbOptions options = {.directory = directory.path()};
-  const auto environment = Acquire(options);
-  ASSERT_TRUE(PutNumber(*environment, 0, 3000).ok());
-  RunProcesses(1, [&](int) {
-    return Acquire(options)->Read([](MDB_txn*) -> int { _exit(1); }).ok() ? 0 : 1;
-  });
-  for (int i = 0; i < 4000; ++i) ASSERT_TRUE(PutNumber(*environment, 0, 3000).ok());
-  EXPECT_LT(std::filesystem::file_size(directory.path() / "data.mdb"), uintmax_t{8} << 20);
-}
-
-TEST(LmdbEnvironment, AGarbledOrMissingLockFileIsMadeAnew) {
-  for (const std::string& bytes : {std::string(), std::string("short"), std::string(100000, 'x')}) {
-    const TemporaryDirectory directory;
-    const LmdbOptions options = {.directory = directory.path()};
-    ASSERT_TRUE(PutNumber(*Acquire(options), 1, 10).ok());
-    std::filesystem::remove(directory.path() / "lock.mdb");
-    if (!bytes.empty()) std::ofstream(directory.path() / "lock.mdb") << bytes;
-    const auto environment = Acquire(options);
-    EXPECT_TRUE(HasNumber(*environment, 1, 10));
-    EXPECT_TRUE(PutNumber(*environment, 2, 10).ok());
-  }
-}
-
-TEST(LmdbEnvironment, TheMapIsSmallerWhereAddressSpaceIsShort) {
-  const TemporaryDirectory directory;
-  const auto environment =
-      Acquire({.directory = directory.path(), .map_size = size_t{1} << 50});  // no machine has it
-  ASSERT_NE(environment, nullptr);
-  ASSERT_TRUE(PutNumber(*environment, 1, 10).ok());
-  EXPECT_TRUE(HasNumber(*environment, 1, 10));
-}
-
-// Root may write everything, so the body runs without its privileges.
-template <class Body>
-int AsOrdinaryUser(Body body) {
-  return WaitForProcess(StartProcess([&] { return DropPrivileges() ? body() : 100; }));
-}
-
-TEST(LmdbEnvironment, AReadOnlyFileCanBeReadAndNotWritten) {
-  const TemporaryDirectory directory;
-  const LmdbOptions options = {.directory = directory.path()};
-  {
-    const auto environment = Acquire(options);
-    ASSERT_TRUE(PutNumber(*environment, 1, 10).ok());
-  }
-  std::filesystem::permissions(directory.path(), std::filesystem::perms(0700));
-  std::filesystem::permissions(directory.path() / "data.mdb", std::filesystem::perms(0444));
-  std::filesystem::permissions(directory.path() / "lock.mdb", std::filesystem::perms(0600));
-  EXPECT_EQ(AsOrdinaryUser([&] {
-              const auto environment = Acquire(options);
-              if (environment == nullptr || !environment->read_only()) return 1;
-              if (!HasNumber(*environment, 1, 10)) return 2;
-              if (!absl::IsNotFound(environment->OpenGeneration(7).status())) return 3;
-              return absl::IsPermissionDenied(PutNumber(*environment, 2, 10)) ? 0 : 4;
-            }),
-            0);
-}
-
 TEST(LmdbEnvironment, ADirectoryThatCannotBeMadeIsAnErrorThatNamesIt) {
   const TemporaryDirectory directory;
   std::filesystem::permissions(directory.path(), std::filesystem::perms(0555));
   const auto path = directory.path() / "cache";
-  EXPECT_EQ(AsOrdinaryUser([&] {
+  EXPECT_EQ(RunAsOrdinaryUser([&] {
               const absl::Status status = LmdbEnvironment::Acquire({.directory = path}).status();
               if (!absl::IsPermissionDenied(status)) return 1;
               return status.message().find(path.string()) == absl::string_view::npos ? 2 : 0;

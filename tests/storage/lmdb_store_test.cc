@@ -320,15 +320,5 @@ TEST(LmdbStore, NotesAboutOnceADayThatARecordIsUsed) {
   }
 }
 
-TEST(LmdbStore, OnlyTheUserMayReadTheFiles) {
-  const TemporaryDirectory directory;
-  const auto store = OpenStore({.environment = {.directory = directory.path() / "a" / "b"}});
-  struct stat info;
-  ASSERT_EQ(stat((directory.path() / "a" / "b").c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0700u);
-  ASSERT_EQ(stat((directory.path() / "a" / "b" / "data.mdb").c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0600u);
-}
-
 }  // namespace
 }  // namespace permacache::testing
