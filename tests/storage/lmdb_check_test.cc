@@ -48,7 +48,7 @@ std::string ReadFile(const std::filesystem::path& path) {
 
 // The data file of a store with kEntries entries, after some erasing, so that there are free pages.
 std::string MakeDataFile() {
-  const TemporaryDirectory directory;
+  const TemporaryDirectory directory(ParentInMemory());
   {
     auto store = LmdbStore::Open({.environment = {.directory = directory.path()}}).value();
     for (int i = 0; i < kEntries + 100; ++i) {
@@ -67,7 +67,7 @@ struct Outcome {
 
 // Opens a cache with this data file, reads and writes all of it.
 Outcome Use(const std::string& bytes) {
-  const TemporaryDirectory directory;
+  const TemporaryDirectory directory(ParentInMemory());
   std::ofstream(directory.path() / "data.mdb", std::ios::binary) << bytes;
   Outcome outcome;
   auto store = LmdbStore::Open({.environment = {.directory = directory.path()}});
