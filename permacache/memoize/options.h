@@ -25,7 +25,7 @@ using storage::PruneReport;
 using storage::VerifyReport;
 
 // Told how far something that takes long has come, in the thread that asked for it. What it throws
-// ends the work and reaches the caller.
+// reaches the caller, at once or, where the work cannot be broken off, when it is done.
 using Progress = std::function<void(int64_t done, int64_t total)>;
 
 enum class Storage {

@@ -1,6 +1,8 @@
 #include "permacache/storage/group_commit.h"
 
+#include <exception>
 #include <system_error>
+#include <vector>
 
 namespace permacache::storage {
 
@@ -78,26 +80,44 @@ bool GroupCommit::Find(const Place& name,
 }
 
 absl::Status GroupCommit::Commit() {
-  std::lock_guard commit_lock(commit_mutex_);
+  Batch written;
+  absl::Status status;
   {
+    std::lock_guard commit_lock(commit_mutex_);
+    {
+      std::lock_guard lock(mutex_);
+      if (waiting_.empty()) return absl::OkStatus();
+      std::swap(writing_, waiting_);
+      waiting_bytes_ = 0;
+    }
+    status = Write();
     std::lock_guard lock(mutex_);
-    if (waiting_.empty()) return absl::OkStatus();
-    std::swap(writing_, waiting_);
-    waiting_bytes_ = 0;
+    // Entries can be found here until they can be found on the disk.
+    written = std::exchange(writing_, {});
+    CountThoseThereAre();
+    if (!written.entries.empty()) lost_.Update(status);  // a use that is not noted is no loss
   }
-  const absl::Status status = write_(writing_);
-  if (!status.ok()) TellOfLoss(status);
-  std::lock_guard lock(mutex_);
-  const bool loses = !writing_.entries.empty();  // a use that is not noted is no loss
-  // Entries can be found here until they can be found on the disk.
-  writing_ = {};
-  CountThoseThereAre();
-  if (loses) lost_.Update(status);
+  // Who is told may want to use the store.
+  if (!status.ok()) TellOfLoss(written, status);
   return status;
 }
 
-void GroupCommit::TellOfLoss(const absl::Status& status) const {
-  for (const auto& [name, entry] : writing_.entries) {
+// Nothing may leave the thread that writes.
+absl::Status GroupCommit::Write() const {
+  try {
+    return write_(writing_);
+  } catch (const std::exception& error) {
+    return absl::ResourceExhaustedError(error.what());
+  }
+}
+
+bool GroupCommit::IsIdle() const {
+  std::lock_guard lock(mutex_);
+  return waiting_.empty() && writing_.empty();
+}
+
+void GroupCommit::TellOfLoss(const Batch& batch, const absl::Status& status) {
+  for (const auto& [name, entry] : batch.entries) {
     try {
       if (entry->on_lost) entry->on_lost(status);
     } catch (...) {
@@ -118,12 +138,14 @@ absl::Status GroupCommit::Flush() {
 
 absl::Status GroupCommit::Instead(absl::FunctionRef<bool(const Place&)> drop,
                                   absl::FunctionRef<absl::Status()> body) {
+  std::vector<std::shared_ptr<const Entry>> dropped;  // whose files go when nobody waits for it
   std::lock_guard commit_lock(commit_mutex_);
   if (!empty()) {
     std::lock_guard lock(mutex_);
     std::erase_if(waiting_.entries, [&](const auto& waiting) {
       if (!drop(waiting.first)) return false;
       waiting_bytes_ -= waiting.second->bytes.size();
+      dropped.push_back(waiting.second);
       return true;
     });
     CountThoseThereAre();

@@ -47,6 +47,9 @@ class GroupCommit {
     std::map<Place, std::shared_ptr<const Entry>> entries;
     std::set<Place> used;  // entries that are on the disk, whose use is to be noted
 
+    // Whether nothing waits or is being written, not even a use.
+    bool IsIdle() const;
+
     bool empty() const { return entries.empty() && used.empty(); }
   };
 
@@ -79,6 +82,9 @@ class GroupCommit {
   // Writes what waits and ends the thread. From now on nothing waits: Add writes at once.
   void Close();
 
+  // Whether nothing waits or is being written, not even a use.
+  bool IsIdle() const;
+
   bool empty() const { return entries_.load(std::memory_order_acquire) == 0; }
 
  private:
@@ -87,7 +93,8 @@ class GroupCommit {
   void StartWriter(std::unique_lock<std::mutex>& lock);
   void RunWriter();
   absl::Status Commit();
-  void TellOfLoss(const absl::Status& status) const;
+  absl::Status Write() const;
+  static void TellOfLoss(const Batch& batch, const absl::Status& status);
   void CountThoseThereAre();
 
   const WriteBatch write_;

@@ -10,7 +10,7 @@ namespace permacache::storage {
 
 // Whether a use now is to be noted. Not of a record that knows no time at all.
 inline bool IsToBeNoted(TimePoint last_used, TimePoint now) {
-  return last_used != TimePoint() && now - last_used >= std::chrono::days(1);
+  return last_used != TimePoint() && last_used <= now - std::chrono::days(1);
 }
 
 }  // namespace permacache::storage

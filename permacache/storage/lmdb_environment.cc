@@ -3,10 +3,14 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <future>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,6 +23,9 @@ namespace permacache::storage {
 namespace {
 
 constexpr mode_t kDirectoryMode = 0700;
+
+// How often those who wait for a long copy are told how far it is.
+constexpr auto kPauseBetweenProgress = std::chrono::milliseconds(100);
 
 // A file may be replaced again as soon as it is open. It takes long enough for others to have their
 // turn.
@@ -71,25 +78,19 @@ class LmdbRegistry {
       return absl::ErrnoToStatus(errno, absl::StrCat("cannot use ", options.directory.string()));
     }
     LmdbEnvironment*& environment = environments_[{info.st_dev, info.st_ino}];
-    LmdbEnvironment* predecessor = nullptr;
-    // Somebody may have deleted or compacted the cache; a new folder may even have got the same
-    // inode.
-    if (environment != nullptr && !environment->file_->IsIn(options.directory)) {
-      predecessor = std::exchange(environment, nullptr);
-      predecessor->file_->Close();
-      replaced_.push_back(predecessor);
-    }
-    if (environment == nullptr) {
+    // Somebody may have deleted, moved or compacted the cache; a new folder may even have got the
+    // same inode.
+    if (environment == nullptr || !environment->file_->IsIn(options.directory)) {
+      if (environment != nullptr) environment->GiveUp();
       absl::StatusOr<std::unique_ptr<LmdbFile>> file =
           LmdbFile::Open(options.directory, options.map_size);
-      if (!file.ok()) {
-        environments_.erase({info.st_dev, info.st_ino});
-        return file.status();
-      }
-      environment = new LmdbEnvironment(options, *std::move(file));
+      if (!file.ok()) return file.status();
+      LmdbEnvironment* const predecessor =
+          std::exchange(environment, new LmdbEnvironment(options, *std::move(file)));
       if (predecessor != nullptr) {
         environment->TakeOverFrom(*predecessor);
         ++environment->shares_;
+        replaced_.push_back(predecessor);
       }
     }
     ++environment->shares_;
@@ -97,11 +98,17 @@ class LmdbRegistry {
   }
 
   void Release(LmdbEnvironment* environment) {
-    // What waits may have to go to a successor, which cannot be acquired while the registry is
-    // locked.
-    if (IsLastShare(environment)) environment->group_commit().Flush().IgnoreError();
     LmdbEnvironment::Share successor;  // given back when the registry is not locked any more
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    // What waits may have to go to a successor, which cannot be acquired while the registry is
+    // locked. Nobody can add anything while this is the last share.
+    bool is_at_rest = false;
+    while (environment->shares_ == 1 && !is_at_rest) {
+      lock.unlock();
+      environment->group_commit().Flush().IgnoreError();  // who waited has been told
+      lock.lock();
+      is_at_rest = !environment->IsCurrent() || environment->group_commit().IsIdle();
+    }
     if (--environment->shares_ > 0) return;
     const bool is_replaced = std::erase(replaced_, environment) > 0;
     if (!is_replaced && !IsClosingSafe()) return;
@@ -137,7 +144,9 @@ class LmdbRegistry {
     {
       std::lock_guard lock(mutex_);
       environments = replaced_;  // on their behalf something may still wait
-      for (const auto& [place, environment] : environments_) environments.push_back(environment);
+      for (const auto& [place, environment] : environments_) {
+        if (environment != nullptr) environments.push_back(environment);
+      }
       for (LmdbEnvironment* environment : environments) ++environment->shares_;
     }
     absl::Status status;
@@ -146,11 +155,6 @@ class LmdbRegistry {
       Release(environment);
     }
     return status;
-  }
-
-  bool IsLastShare(const LmdbEnvironment* environment) {
-    std::lock_guard lock(mutex_);
-    return environment->shares_ == 1;
   }
 
   // The parent's environments are of no use to a child, which must not even close them.
@@ -196,7 +200,13 @@ LmdbEnvironment::LmdbEnvironment(const LmdbOptions& options, std::unique_ptr<Lmd
 }
 
 LmdbEnvironment::~LmdbEnvironment() {
-  if (waiting_->environment.load() == this) waiting_->commit->Close();
+  if (IsCurrent()) waiting_->commit->Close();
+}
+
+// What was read from a file that is not there any more is of no use.
+void LmdbEnvironment::GiveUp() {
+  file_->Close();
+  memory_.Clear();
 }
 
 // Both have one queue from now on, so that what waits can be found by way of either.
@@ -210,7 +220,14 @@ bool LmdbEnvironment::FindInMemory(const Place& place, std::string_view key,
                                    absl::FunctionRef<void(const Record&)> visit) {
   if (options_.memory_bytes == 0) return false;
   const std::optional<uint64_t> last = file_->LastCommit();
-  return last && memory_.Find(place, key, *last, visit);
+  if (!last) return false;
+  // What is read from the file again has its use noted.
+  const std::chrono::nanoseconds now = CoarseTick();
+  if (now - memory_since_.load(std::memory_order_relaxed) > options_.memory_age) {
+    memory_since_.store(now, std::memory_order_relaxed);
+    memory_.Clear();
+  }
+  return memory_.Find(place, key, *last, visit);
 }
 
 absl::Status LmdbEnvironment::WriteEntries(absl::FunctionRef<int(LmdbEntries&)> body) {
@@ -230,7 +247,8 @@ absl::Status LmdbEnvironment::WriteBatch(const GroupCommit::Batch& batch) {
   absl::Status status = WriteBatchHere(batch);
   for (int attempt = 1; absl::IsAborted(status) && attempt < kMostReplacements; ++attempt) {
     // Whoever deleted the cache does not want it to come back by itself.
-    if (!std::filesystem::exists(options_.directory / kLmdbDataFile)) return status;
+    std::error_code ignored;
+    if (!std::filesystem::exists(options_.directory / kLmdbDataFile, ignored)) return status;
     const absl::StatusOr<Share> successor = Acquire(options_);
     status = successor.ok() ? (*successor)->WriteBatchHere(batch) : successor.status();
   }
@@ -286,7 +304,10 @@ absl::Status LmdbEnvironment::WriteBatchHere(const GroupCommit::Batch& batch) {
 
 // Removes files whose writers died before a record referred to them.
 void LmdbEnvironment::SweepFiles() {
+  const absl::StatusOr<std::vector<uint32_t>> versions = Generations();
+  if (!versions.ok()) return;
   value_files_.Sweep([&](const Place& place, uint64_t number) {
+    if (std::ranges::find(*versions, place.generation) == versions->end()) return false;
     const absl::StatusOr<MDB_dbi> database = OpenGeneration(place.generation);
     if (!database.ok()) return true;
     bool used = true;
@@ -303,11 +324,35 @@ void LmdbEnvironment::SweepFiles() {
 
 absl::Status LmdbEnvironment::Compact(OnProgress progress) {
   group_commit().Flush().IgnoreError();  // who waited has been told
+  const absl::StatusOr<Folder> folder = Folder::Open(options_.directory);
+  if (!folder.ok()) return folder.status();
+  absl::StatusOr<TemporaryFile> copy = TemporaryFile::Make(*folder);
+  if (!copy.ok()) return copy.status();
+  struct stat file, done;
+  if (fstat(copy->fd(), &done) == 0) SweepTemporaries(*folder, done);
+  if (fstatat(folder->fd(), kLmdbDataFile, &file, 0) != 0) {
+    return ErrorOf(errno, "look at", folder->path() / kLmdbDataFile);
+  }
+  // In a thread of its own, as `progress` must not be called during a transaction.
+  std::future<absl::Status> compacted;
+  try {
+    compacted = std::async(std::launch::async, [&] { return ReplaceBy(*copy, *folder); });
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(error.what());
+  }
+  while (compacted.wait_for(kPauseBetweenProgress) != std::future_status::ready) {
+    if (fstat(copy->fd(), &done) == 0) progress(std::min(done.st_size, file.st_size), file.st_size);
+  }
+  progress(file.st_size, file.st_size);
+  return compacted.get();
+}
+
+// A transaction that writes nothing keeps other writers waiting.
+absl::Status LmdbEnvironment::ReplaceBy(TemporaryFile& copy, const Folder& folder) {
   bool replaced = false;
   absl::Status outcome;
-  // A transaction that writes nothing keeps other writers waiting.
   const absl::Status waited = Write([&](MDB_txn* txn) {
-    outcome = Replace(mdb_txn_id(txn) - 1, progress);
+    outcome = Replace(mdb_txn_id(txn) - 1, copy, folder);
     replaced = outcome.ok();
     return ECANCELED;
   });
@@ -316,22 +361,15 @@ absl::Status LmdbEnvironment::Compact(OnProgress progress) {
 
 // Puts a copy of what transaction `last` has committed in the place of the data file. The lock file
 // stays: it goes with the copy just as well.
-absl::Status LmdbEnvironment::Replace(uint64_t last, OnProgress progress) {
+absl::Status LmdbEnvironment::Replace(uint64_t last, TemporaryFile& copy, const Folder& folder) {
   if (last == 0) return absl::OkStatus();  // there is nothing to copy
-  const absl::StatusOr<Folder> folder = Folder::Open(options_.directory);
-  if (!folder.ok()) return folder.status();
-  absl::StatusOr<TemporaryFile> copy = TemporaryFile::Make(*folder);
-  if (!copy.ok()) return copy.status();
-  struct stat now;
-  if (fstat(copy->fd(), &now) == 0) SweepTemporaries(*folder, now);
-
-  absl::Status status = file_->CopyTo(copy->fd(), progress);
-  if (status.ok()) status = ContinueTransactions(copy->fd(), last);
-  if (status.ok()) status = CheckPages(copy->fd(), last);
-  if (status.ok()) status = copy->Sync();
-  if (status.ok()) status = copy->RenameTo(kLmdbDataFile);
+  absl::Status status = file_->CopyTo(copy.fd());
+  if (status.ok()) status = ContinueTransactions(copy.fd(), last);
+  if (status.ok()) status = CheckPages(copy.fd(), last);
+  if (status.ok()) status = copy.Sync();
+  if (status.ok()) status = copy.RenameTo(kLmdbDataFile);
   if (!status.ok()) return status;
-  status = folder->Sync();
+  status = folder.Sync();
   AwaitTicks(2);  // until no reader relies on what it knew of the old file
   return status;
 }

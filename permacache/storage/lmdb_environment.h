@@ -12,6 +12,7 @@
 #include <lmdb.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -23,7 +24,9 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "permacache/storage/coarse_clock.h"
 #include "permacache/storage/file_system.h"
+#include "permacache/storage/files.h"
 #include "permacache/storage/group_commit.h"
 #include "permacache/storage/lmdb_entries.h"
 #include "permacache/storage/lmdb_file.h"
@@ -39,8 +42,10 @@ struct LmdbOptions {
   // much cannot be had less is taken, and where it does not suffice it is doubled as needed.
   size_t map_size = size_t{1} << 32;
 
-  // Records that were read are kept in so many bytes of memory at most.
+  // Records that were read are kept in so many bytes of memory at most, and for so long. While an
+  // environment is open, the options of whoever opened it count.
   size_t memory_bytes = size_t{64} << 20;
+  std::chrono::nanoseconds memory_age = std::chrono::days(1);
 
   // Tells what file system the directory lies on.
   StatFs stat_fs = &statfs;
@@ -88,8 +93,8 @@ class LmdbEnvironment {
 
   // Makes the data file as small as its content, by a copy that takes its place. Other writers wait
   // meanwhile, readers do not; every process then goes on with the new file. Takes as much disk as
-  // the copy needs. progress(done, total) is told of bytes, now and then, in this thread. After it
-  // this environment is lost, as above.
+  // the copy needs. progress(done, total) is told of bytes, now and then, in this thread; what it
+  // throws does not stop the work. After it this environment is lost, as above.
   absl::Status Compact(OnProgress progress);
 
   // What waits to be written to this environment, or to those whose place it has taken.
@@ -113,16 +118,20 @@ class LmdbEnvironment {
   LmdbEnvironment(const LmdbOptions& options, std::unique_ptr<LmdbFile> file);
   ~LmdbEnvironment();
 
+  bool IsCurrent() const { return waiting_->environment.load() == this; }
+  void GiveUp();
   void TakeOverFrom(LmdbEnvironment& predecessor);
   absl::Status WriteBatchHere(const GroupCommit::Batch& batch);
   void SweepFiles();
-  absl::Status Replace(uint64_t last, OnProgress progress);
+  absl::Status ReplaceBy(TemporaryFile& copy, const Folder& folder);
+  absl::Status Replace(uint64_t last, TemporaryFile& copy, const Folder& folder);
 
   const LmdbOptions options_;
   const std::unique_ptr<LmdbFile> file_;
   const ValueFiles value_files_;
   std::once_flag files_are_swept_;
   MemoryTier memory_;
+  std::atomic<std::chrono::nanoseconds> memory_since_ = CoarseTick();
 
   int shares_ = 0;  // guarded by the registry
 

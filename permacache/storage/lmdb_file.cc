@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <future>
 #include <string>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -26,9 +24,6 @@ constexpr uint64_t kWritesBetweenReaderChecks = 256;
 
 // Said in place of an LMDB error code.
 constexpr int kFileLost = -1;
-
-// How often those who wait for a long copy are told how far it is.
-constexpr auto kPauseBetweenProgress = std::chrono::milliseconds(100);
 
 // LMDB takes a write that the disk had no room for to the end for an input/output error.
 bool IsDiskFull(const std::filesystem::path& directory) {
@@ -55,20 +50,18 @@ int LmdbFile::CheckPresence() {
   if (is_closed_) return kFileLost;
   if (has_no_map_) return ENOMEM;
   const std::chrono::nanoseconds now = CoarseTick();
-  struct stat info;
-  if (fstat(DataFile(), &info) != 0 || info.st_nlink == 0) return kFileLost;
+  int64_t size = 0;
+  if (!IsThere(folder_, &size)) return kFileLost;
   int64_t largest = largest_file_size_.load(std::memory_order_relaxed);
-  if (info.st_size < largest) return kFileLost;
-  while (info.st_size > largest &&
-         !largest_file_size_.compare_exchange_weak(largest, info.st_size)) {
+  while (size > largest && !largest_file_size_.compare_exchange_weak(largest, size)) {
   }
   presence_transaction_.store(commits_.last(), std::memory_order_relaxed);
   presence_time_.store(now, std::memory_order_relaxed);
   return 0;
 }
 
-// Asking the kernel each time would double the price of a hit. Compact's last act is a commit to
-// the file it replaces, so that nobody goes on with that.
+// Asking the kernel each time would double the price of a hit. Compact lets the clock tick before
+// anybody can write to the new file.
 int LmdbFile::CheckPresenceLately() {
   if (is_closed_) return kFileLost;
   if (presence_time_.load(std::memory_order_relaxed) == CoarseTick() &&
@@ -174,8 +167,8 @@ int LmdbFile::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
 void LmdbFile::Close() {
   const auto gate = CloseGate();
   if (std::exchange(is_closed_, true) || env_ == nullptr || has_no_map_) return;
-  if (!IsClosingSafe()) return;
   for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
+  if (!IsClosingSafe()) return;
   mdb_env_close(env_);
   commits_.Close();
 }
@@ -301,25 +294,8 @@ absl::StatusOr<std::vector<uint32_t>> LmdbFile::Generations() {
   return versions;
 }
 
-absl::Status LmdbFile::CopyTo(int fd, OnProgress progress) {
-  MDB_envinfo info;
-  MDB_stat stat;
-  mdb_env_info(env_, &info);
-  mdb_env_stat(env_, &stat);
-  const auto total = static_cast<int64_t>((info.me_last_pgno + 1) * stat.ms_psize);
-  std::future<int> copied;
-  try {
-    copied =
-        std::async(std::launch::async, [&] { return mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT); });
-  } catch (const std::system_error& error) {
-    return absl::ResourceExhaustedError(error.what());
-  }
-  while (copied.wait_for(kPauseBetweenProgress) != std::future_status::ready) {
-    struct stat done;
-    if (fstat(fd, &done) == 0) progress(std::min<int64_t>(done.st_size, total), total);
-  }
-  progress(total, total);
-  return ToStatus(copied.get(), "copy");
+absl::Status LmdbFile::CopyTo(int fd) {
+  return ToStatus(mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT), "copy");
 }
 
 int LmdbFile::DataFile() const {
@@ -328,13 +304,19 @@ int LmdbFile::DataFile() const {
   return file;
 }
 
-bool LmdbFile::IsIn(const std::filesystem::path& folder) const {
-  struct stat opened, present;
-  if (has_failed_) return false;
-  if (fstat(DataFile(), &opened) != 0) return false;
+// The name is asked for, not the open file: whoever has a link to that keeps it in being.
+bool LmdbFile::IsThere(const std::filesystem::path& folder, int64_t* size) const {
+  struct stat present;
   if (stat((folder / kLmdbDataFile).c_str(), &present) != 0) return false;
-  return opened.st_dev == present.st_dev && opened.st_ino == present.st_ino &&
+  *size = present.st_size;
+  return present.st_dev == device_ && present.st_ino == inode_ &&
          present.st_size >= largest_file_size_.load(std::memory_order_relaxed);
+}
+
+bool LmdbFile::IsIn(const std::filesystem::path& folder) {
+  int64_t ignored = 0;
+  const auto gate = EnterTransaction();
+  return !is_closed_ && !has_failed_ && IsThere(folder, &ignored) && IsThere(folder_, &ignored);
 }
 
 absl::Status LmdbFile::ToStatus(int error, const char* doing) const {

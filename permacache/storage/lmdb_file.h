@@ -11,6 +11,7 @@
 #define PERMACACHE_STORAGE_LMDB_FILE_H_
 
 #include <lmdb.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <chrono>
@@ -82,12 +83,13 @@ class LmdbFile {
   // The versions that have a database.
   absl::StatusOr<std::vector<uint32_t>> Generations();
 
-  // Writes a copy of the file that has no free pages to `fd`. Only in the body of a Write, which
-  // does not see it. progress(done, total) is told of bytes, now and then, in this thread.
-  absl::Status CopyTo(int fd, OnProgress progress);
+  // Writes a copy of the file that has no free pages to `fd`. Only in the body of a Write, whose
+  // changes it does not see.
+  absl::Status CopyTo(int fd);
 
-  // Whether this is still the data file of that folder, and one that LMDB has not given up.
-  bool IsIn(const std::filesystem::path& folder) const;
+  // Whether this is still the data file of that folder, which is still where it was, and one that
+  // LMDB has not given up.
+  bool IsIn(const std::filesystem::path& folder);
 
   // Waits for the transactions that run, lets no other begin, and closes what is open, where
   // liblmdb can do that without harm to others.
@@ -120,11 +122,14 @@ class LmdbFile {
   absl::Status ResizeMap(size_t least, size_t wanted);
 
   int DataFile() const;
+  bool IsThere(const std::filesystem::path& folder, int64_t* size) const;
   absl::Status ToStatus(int error, const char* doing) const;
 
   const std::filesystem::path folder_;
   const bool read_only_;
   MDB_env* env_ = nullptr;
+  dev_t device_ = 0;  // the data file's
+  ino_t inode_ = 0;
 
   // Held shared during a transaction and alone while the map is resized or all is closed.
   std::shared_mutex gate_;

@@ -21,7 +21,7 @@ namespace {
 // Enough for kMaxReaders slots, of a cache line each, and the header before them.
 constexpr off_t kLockFileSize = 128 << 10;
 constexpr unsigned kMaxReaders = 1024;
-constexpr unsigned kMaxGenerations = 128;
+constexpr unsigned kMaxGenerations = 1024;
 constexpr mdb_mode_t kFileMode = 0600;
 
 // A file that another process is creating at this moment looks damaged for as long.
@@ -131,7 +131,13 @@ absl::Status LmdbFile::OpenFile(size_t map_size) {
   if (int error = mdb_env_set_mapsize(env_, affordable); error != 0) return ToStatus(error, "map");
   const unsigned flags = MDB_NOTLS | (read_only_ ? MDB_RDONLY : 0);
   int error = mdb_env_open(env_, folder_.c_str(), flags, kFileMode);
-  if (error == 0 && !read_only_) error = SyncNewFile();
+  if (error != 0) return ToStatus(error, "open");
+  std::move(close).Cancel();  // from now on Close knows whether that is safe
+  struct stat info;
+  if (fstat(DataFile(), &info) != 0) return ToStatus(errno, "look at");
+  device_ = info.st_dev;
+  inode_ = info.st_ino;
+  if (!read_only_) error = SyncNewFile();
   if (error != 0) return ToStatus(error, "open");
   MDB_stat stat;
   mdb_env_stat(env_, &stat);
@@ -139,7 +145,6 @@ absl::Status LmdbFile::OpenFile(size_t map_size) {
     return Annotate(status, folder_ / kLmdbDataFile);
   }
   ClearDeadReaders();
-  std::move(close).Cancel();
   return absl::OkStatus();
 }
 

@@ -28,13 +28,12 @@ std::string TraceOf(std::string_view envelope) {
 absl::Status LmdbScan::LookAtSome(LmdbEnvironment& environment, MDB_dbi database) {
   absl::Status status = environment.Read([&](MDB_txn* txn) { return ReadSome(txn, database); });
   if (!status.ok()) return status;
-  if (!seen_.empty()) last_ = seen_.back().place.digest;
-  if (depth_ == Depth::kHeads) return absl::OkStatus();
   for (Seen& seen : seen_) {
-    if (seen.in_file.empty() || !seen.info.status.ok()) continue;
+    if (depth_ == Depth::kHeads || seen.in_file.empty() || !seen.info.status.ok()) continue;
     seen.info.status = CheckFile(environment, database, seen);
     if (absl::IsAborted(seen.info.status)) return seen.info.status;
   }
+  if (!seen_.empty()) last_ = seen_.back().place.digest;
   return absl::OkStatus();
 }
 
@@ -48,12 +47,13 @@ int LmdbScan::ReadSome(MDB_txn* txn, MDB_dbi database) {
   size_t looked_at = 0;
   while (error == 0 && seen_.size() < kEntriesAtOnce && looked_at < kBytesAtOnce) {
     Place place{.generation = generation_, .digest = {}};
-    if (index.mv_size == place.digest.size()) {
-      std::memcpy(place.digest.data(), index.mv_data, index.mv_size);
-      if (place.digest != last_) Look(place, ToView(bytes));
+    const bool is_entry = index.mv_size == place.digest.size();
+    if (is_entry) std::memcpy(place.digest.data(), index.mv_data, index.mv_size);
+    // The walk goes on from one that has been seen.
+    if (is_entry && place.digest != last_) {
+      Look(place, ToView(bytes));
+      looked_at += depth_ == Depth::kValues ? bytes.mv_size : seen_.back().key.size();
     }
-    looked_at +=
-        depth_ == Depth::kValues || seen_.empty() ? bytes.mv_size : seen_.back().key.size();
     error = mdb_cursor_get(cursor, &index, &bytes, MDB_NEXT);
   }
   return error == MDB_NOTFOUND ? 0 : error;

@@ -223,10 +223,9 @@ absl::Status LmdbStore::WriteNow(const Opened& here, const Place& place, GroupCo
 
 absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
   const Place place = PlaceOf(key);
-  bool erased = false;
+  bool erased = false, waited = false;
   const absl::Status status = On([&](const Opened& here) {
     if (!here.exists) return absl::OkStatus();
-    bool waited = false;
     const auto drop = [&](const Place& other) {
       waited = waited || other == place;
       return other == place;

@@ -90,7 +90,7 @@ class Pruning {
   }
 
   bool IsBeyond(TimePoint time, const std::optional<std::chrono::nanoseconds>& limit) const {
-    return limit && now_ - time > *limit;
+    return limit && time < now_ - *limit;
   }
 
   // Everything below it goes, and of it as much as is still too much.

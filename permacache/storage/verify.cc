@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -24,7 +25,8 @@ struct Message {
   int64_t total;
   uint64_t bytes;
   int64_t damaged;
-  bool finished;
+  bool is_last;
+  bool finished;  // if it is the last
   uint32_t size;
 };
 
@@ -37,12 +39,24 @@ class Reader {
   explicit Reader(int pipe) : pipe_(pipe) {}
 
   void Read(OpenStores open) {
-    const absl::Status status = ReadAll(open);
+    const absl::Status status = TryReadAll(open);
+    message_.is_last = true;
     message_.finished = status.ok();
     Send(status.ok() ? "" : status.ToString());
   }
 
  private:
+  // This process must not go on with the program that it was forked from.
+  absl::Status TryReadAll(OpenStores open) {
+    try {
+      return ReadAll(open);
+    } catch (const std::exception& error) {
+      return absl::InternalError(error.what());
+    } catch (...) {
+      return absl::InternalError("an exception that is no std::exception");
+    }
+  }
+
   absl::Status ReadAll(OpenStores open) {
     const absl::StatusOr<Stores> stores = open();
     if (!stores.ok()) return stores.status();
@@ -100,12 +114,13 @@ bool Receive(int pipe, void* bytes, size_t size) {
   return true;
 }
 
-// The parent's side: until the child has closed the pipe.
+// The parent's side: until the child has said its last, or died. A child of another thread may keep
+// the pipe open for longer.
 VerifyReport Listen(int pipe, OnProgress progress) {
   VerifyReport report{.finished = false, .problems = {}};
-  Message message;
+  Message message{};
   std::string problem;
-  while (Receive(pipe, &message, sizeof(message))) {
+  while (!message.is_last && Receive(pipe, &message, sizeof(message))) {
     problem.resize(std::min<size_t>(message.size, kLongestProblem));
     if (!Receive(pipe, problem.data(), problem.size())) break;
     report.entries = message.entries;
@@ -155,6 +170,8 @@ absl::StatusOr<VerifyReport> Verify(OpenStores open, OnProgress progress) {
     report.finished = false;
     report.problems.push_back(
         absl::StrCat("reading it ended the process: ", strsignal(WTERMSIG(status))));
+  } else if (!report.finished && report.problems.empty()) {
+    report.problems.push_back("the process that was to read it ended early");
   }
   return report;
 }

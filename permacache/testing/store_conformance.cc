@@ -236,6 +236,30 @@ TEST_P(StoreConformance, ForEachVisitsEachEntryOnce) {
   EXPECT_EQ(store_->Size().value(), 600);
 }
 
+// However a walk over them is divided.
+TEST_P(StoreConformance, ForEachVisitsEntriesOfAllSizes) {
+  std::map<std::string, int> visits;
+  for (const size_t size : {10, 300'000, 1'500'000, 2'000'000, 4'000'000, 5'000'000}) {
+    for (int i = 0; i < 3; ++i) {
+      const std::string key = std::to_string(size) + " " + std::to_string(i);
+      ASSERT_TRUE(PutValue(*store_, key, std::string(size, 'v')).ok());
+      visits[key] = 0;
+    }
+  }
+  for (const Depth depth : {Depth::kHeads, Depth::kValues}) {
+    ASSERT_TRUE(store_
+                    ->ForEach(depth,
+                              [&](const EntryInfo& info) {
+                                EXPECT_TRUE(info.status.ok()) << info.status;
+                                ++visits[std::string(info.key)];
+                                return Verdict::kKeep;
+                              })
+                    .ok());
+  }
+  EXPECT_EQ(visits.size(), 18u);
+  for (const auto& [key, count] : visits) EXPECT_EQ(count, 2) << key;
+}
+
 TEST_P(StoreConformance, ForEachRemovesWhatItIsToldTo) {
   for (int i = 0; i < 600; ++i) ASSERT_TRUE(PutValue(*store_, std::to_string(i), "value").ok());
   const absl::Status status = store_->ForEach(Depth::kHeads, [&](const EntryInfo& info) {

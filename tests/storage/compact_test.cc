@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -191,6 +192,78 @@ TEST_F(CompactTest, NobodyLosesAnythingMeanwhile) {
   EXPECT_EQ(*store->Size(), kWriters * 2 * 50);
   ASSERT_TRUE(store->Compact(IgnoreProgress).ok());
   EXPECT_EQ(*store->Size(), kWriters * 2 * 50);
+}
+
+// As backups make them: the old file stays in being, and nobody must go on with it.
+TEST_F(CompactTest, OfAFileWithAnotherLinkIsNoticed) {
+  const auto store = Open(directory_.path());
+  PutMany(*store, 10);
+  std::filesystem::create_hard_link(directory_.path() / "data.mdb", directory_.path() / "link");
+  ASSERT_EQ(RunProcesses(1,
+                         [&](int) {
+                           const auto own = Open(directory_.path());
+                           if (!own->Compact(IgnoreProgress).ok()) return 1;
+                           return own->Put("child", {.value = "child"}).ok() ? 0 : 2;
+                         }),
+            0);
+  ASSERT_TRUE(store->Put("parent", {.value = "parent"}).ok());
+  EXPECT_THAT(ValueOf(*store, "child"), Optional(Eq("child")));
+  EXPECT_EQ(RunProcesses(1,
+                         [&](int) {
+                           const auto own = Open(directory_.path());
+                           return ValueOf(*own, "parent") == "parent" ? 0 : 1;
+                         }),
+            0);
+}
+
+TEST_F(CompactTest, WhoIsToldOfProgressMayUseTheStore) {
+  const auto store = Open(directory_.path());
+  PutMany(*store, 10);
+  int puts = 0;
+  ASSERT_TRUE(store
+                  ->Compact([&](int64_t, int64_t) {
+                    EXPECT_TRUE(
+                        store->Put("told " + std::to_string(++puts), {.value = "value"}).ok());
+                  })
+                  .ok());
+  EXPECT_GT(puts, 0);
+  EXPECT_EQ(*store->Size(), 10 + puts);
+}
+
+TEST_F(CompactTest, WhatProgressThrowsReachesTheCaller) {
+  const auto store = Open(directory_.path());
+  PutMany(*store, 10);
+  EXPECT_THROW((void)store->Compact([](int64_t, int64_t) { throw std::runtime_error("enough"); }),
+               std::runtime_error);
+  ExpectMany(*store, 10);
+  EXPECT_TRUE(store->Put("key", {.value = "value"}).ok());
+}
+
+// Stores come and go in threads while the file is replaced, and what they put in passing waits.
+TEST_F(CompactTest, StoresMayBeOpenedAndDroppedMeanwhile) {
+  constexpr int kThreads = 3;
+  constexpr int kRounds = 60;
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  std::thread compactor([&] {
+    while (!done) wrong += !Open(directory_.path())->Compact(IgnoreProgress).ok();
+  });
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kRounds; ++i) {
+        const auto store = Open(directory_.path(), Durability::kGrouped);
+        const std::string key = std::to_string(t) + " " + std::to_string(i);
+        wrong += !store->Put(key, {.value = Value(i)}).ok();
+        wrong += ValueOf(*store, key) != Value(i);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  done = true;
+  compactor.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(*Open(directory_.path())->Size(), kThreads * kRounds);
 }
 
 TEST_F(CompactTest, KilledAtAnyMomentItLosesNothing) {

@@ -147,6 +147,19 @@ TEST_F(GroupCommitTest, EachEntryThatIsLostIsToldAndTheNextFlushSaysIt) {
   EXPECT_EQ(Find("a"), std::nullopt);
 }
 
+TEST_F(GroupCommitTest, WhoIsToldOfALossMayUseTheStore) {
+  disk_.Fail(absl::ResourceExhaustedError("full"));
+  absl::Status flushed, done;
+  commit_.Add(At("a"), {"1", nullptr, [&](const absl::Status&) {
+                          flushed = commit_.Flush();
+                          done = commit_.Instead([](const Place&) { return true; },
+                                                 [] { return absl::InternalError("was here"); });
+                        }});
+  commit_.Flush().IgnoreError();
+  commit_.Close();
+  EXPECT_TRUE(absl::IsInternal(done)) << done;
+}
+
 TEST_F(GroupCommitTest, OnceClosedEachEntryIsWrittenAtOnce) {
   commit_.Close();
   Add("a", "1");

@@ -32,13 +32,17 @@ TEST(LmdbEnvironment, ADirectoryThatWasDeletedAndMadeAnewIsAnotherEnvironment) {
   EXPECT_TRUE(HasNumber(*after, 2, 10));
 }
 
-TEST(LmdbEnvironment, ARenamedDirectoryIsTheSameEnvironment) {
+// Its files of values are found by their path.
+TEST(LmdbEnvironment, OfAMovedDirectoryGoesOnWhereThatIsNow) {
   const TemporaryDirectory directory;
   const auto before = Acquire({.directory = directory.path() / "before"});
   ASSERT_TRUE(PutNumber(*before, 1, 10).ok());
   std::filesystem::rename(directory.path() / "before", directory.path() / "after");
   const auto after = Acquire({.directory = directory.path() / "after"});
-  EXPECT_EQ(before.get(), after.get());
+  EXPECT_TRUE(HasNumber(*after, 1, 10));
+  EXPECT_TRUE(PutNumber(*after, 2, 10).ok());
+  EXPECT_TRUE(absl::IsAborted(PutNumber(*before, 3, 10)));
+  EXPECT_TRUE(HasNumber(*after, 2, 10));
 }
 
 TEST(LmdbEnvironment, IsLostWhenItsFileIsDeletedOrTruncated) {

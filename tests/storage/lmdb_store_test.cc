@@ -303,6 +303,21 @@ TimePoint LastUseOf(Store& store, std::string_view key) {
   return last_used;
 }
 
+TEST(LmdbStore, NotesTheUseOfARecordThatIsKeptInMemory) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore(
+      {.environment = {.directory = directory.path(), .memory_age = std::chrono::nanoseconds(-1)}});
+  const TimePoint almost_a_day_ago =
+      std::chrono::system_clock::now() - std::chrono::hours(24) + std::chrono::milliseconds(200);
+  ASSERT_TRUE(store->Put("key", {.value = "value", .created = almost_a_day_ago}).ok());
+  TimePoint noted = almost_a_day_ago;
+  while (noted == almost_a_day_ago) {
+    ASSERT_THAT(ValueOf(*store, "key"), Optional(Eq("value")));
+    noted = LastUseOf(*store, "key");
+  }
+  EXPECT_GT(noted, almost_a_day_ago);
+}
+
 TEST(LmdbStore, NotesAboutOnceADayThatARecordIsUsed) {
   const TemporaryDirectory directory;
   const auto store = OpenStore({.environment = {.directory = directory.path()}});

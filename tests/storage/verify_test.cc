@@ -128,6 +128,24 @@ TEST_F(VerifyTest, SurvivesAStoreThatEndsTheProcess) {
   EXPECT_THAT(report->problems, ElementsAre(HasSubstr("ended the process")));
 }
 
+TEST_F(VerifyTest, SaysWhatTheChildCouldNotBear) {
+  class Throwing : public MemoryStore {
+    absl::Status ForEach(Depth, absl::FunctionRef<Verdict(const EntryInfo&)>) override {
+      throw std::runtime_error("no more memory");
+    }
+  };
+  const auto report = storage::Verify(
+      []() -> absl::StatusOr<Stores> {
+        Stores stores;
+        stores.push_back(std::make_unique<Throwing>());
+        return stores;
+      },
+      IgnoreProgress);
+  ASSERT_TRUE(report.ok());
+  EXPECT_FALSE(report->finished);
+  EXPECT_THAT(report->problems, ElementsAre(HasSubstr("no more memory")));
+}
+
 TEST_F(VerifyTest, EndsWhenProgressThrows) {
   Fill();
   EXPECT_THROW((void)storage::Verify([this] { return Open(); },
