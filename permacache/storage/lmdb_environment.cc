@@ -98,10 +98,9 @@ class LmdbRegistry {
   }
 
   void Release(LmdbEnvironment* environment) {
-    LmdbEnvironment::Share successor;  // given back when the registry is not locked any more
-    std::unique_lock lock(mutex_);
     // What waits may have to go to a successor, which cannot be acquired while the registry is
     // locked. Nobody can add anything while this is the last share.
+    std::unique_lock lock(mutex_);
     bool is_at_rest = false;
     while (environment->shares_ == 1 && !is_at_rest) {
       lock.unlock();
@@ -112,9 +111,10 @@ class LmdbRegistry {
     if (--environment->shares_ > 0) return;
     const bool is_replaced = std::erase(replaced_, environment) > 0;
     if (!is_replaced && !IsClosingSafe()) return;
-    successor = std::move(environment->successor_);
     std::erase_if(environments_, [&](const auto& entry) { return entry.second == environment; });
-    delete environment;
+    environment->file_->Close();  // before anybody opens it again
+    lock.unlock();
+    delete environment;  // and with it the share in its successor
   }
 
   absl::Status SyncAll() {
