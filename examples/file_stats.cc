@@ -29,7 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace permacache::literals;
 
-constexpr size_t kComparedLines = 120;
+constexpr size_t kComparedLines = 60;
 constexpr uintmax_t kLargestFile = 1 << 20;
 
 struct FileStats {
