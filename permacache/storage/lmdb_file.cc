@@ -306,11 +306,11 @@ int LmdbFile::DataFile() const {
 
 // The name is asked for, not the open file: whoever has a link to that keeps it in being.
 bool LmdbFile::IsThere(const std::filesystem::path& folder, int64_t* size) const {
+  const int64_t largest = largest_file_size_.load();  // before, as others make it larger meanwhile
   struct stat present;
   if (stat((folder / kLmdbDataFile).c_str(), &present) != 0) return false;
   *size = present.st_size;
-  return present.st_dev == device_ && present.st_ino == inode_ &&
-         present.st_size >= largest_file_size_.load(std::memory_order_relaxed);
+  return present.st_dev == device_ && present.st_ino == inode_ && present.st_size >= largest;
 }
 
 bool LmdbFile::IsIn(const std::filesystem::path& folder) {

@@ -121,18 +121,17 @@ absl::Status LmdbFile::AllocateLockFile() const {
 
 absl::Status LmdbFile::OpenFile(size_t map_size) {
   if (int error = mdb_env_create(&env_); error != 0) return ToStatus(error, "create");
-  absl::Cleanup close = [&] {
-    mdb_env_close(env_);
-    env_ = nullptr;
-  };
   mdb_env_set_maxreaders(env_, kMaxReaders);
   mdb_env_set_maxdbs(env_, kMaxGenerations);
-  const size_t affordable = AffordableMapSize(map_size);
-  if (int error = mdb_env_set_mapsize(env_, affordable); error != 0) return ToStatus(error, "map");
   const unsigned flags = MDB_NOTLS | (read_only_ ? MDB_RDONLY : 0);
-  int error = mdb_env_open(env_, folder_.c_str(), flags, kFileMode);
-  if (error != 0) return ToStatus(error, "open");
-  std::move(close).Cancel();  // from now on Close knows whether that is safe
+  int error = mdb_env_set_mapsize(env_, AffordableMapSize(map_size));
+  if (error == 0) error = mdb_env_open(env_, folder_.c_str(), flags, kFileMode);
+  if (error != 0) {
+    // Nobody else uses what could not be opened; Close knows whether the rest may be closed.
+    mdb_env_close(env_);
+    env_ = nullptr;
+    return ToStatus(error, "open");
+  }
   struct stat info;
   if (fstat(DataFile(), &info) != 0) return ToStatus(errno, "look at");
   device_ = info.st_dev;
