@@ -159,6 +159,10 @@ class LmdbRegistry {
 
   // The parent's environments are of no use to a child, which must not even close them.
   void ForgetInherited() {
+    for (const LmdbEnvironment* environment : replaced_) environment->file_->LeaveToParent();
+    for (const auto& [place, environment] : environments_) {
+      if (environment != nullptr) environment->file_->LeaveToParent();
+    }
     environments_.clear();
     replaced_.clear();
     fork_count_.fetch_add(1, std::memory_order_release);

@@ -31,6 +31,22 @@ bool IsDiskFull(const std::filesystem::path& directory) {
   return statvfs(directory.c_str(), &info) == 0 && info.f_bavail == 0;
 }
 
+// Held while LMDB locks its table of readers. Where it cannot be had, that lock must do.
+class SlotsLock {
+ public:
+  explicit SlotsLock(const std::filesystem::path& folder)
+      : is_held_(lock_.Open(folder / kLmdbDataFile).ok() && lock_.Lock() == 0) {}
+  SlotsLock(const SlotsLock&) = delete;
+  SlotsLock& operator=(const SlotsLock&) = delete;
+  ~SlotsLock() {
+    if (is_held_) lock_.Unlock();
+  }
+
+ private:
+  FileLock lock_;
+  const bool is_held_;
+};
+
 }  // namespace
 
 bool IsClosingSafe(int major, int minor, int patch) {
@@ -116,10 +132,16 @@ int LmdbFile::TakeReader(MDB_txn** txn) {
       readers_.pop_back();
     }
   }
-  if (*txn == nullptr) return mdb_txn_begin(env_, nullptr, MDB_RDONLY, txn);
+  if (*txn == nullptr) return BeginReader(txn);
   const int error = mdb_txn_renew(*txn);
   if (error != 0) mdb_txn_abort(*txn);
   return error;
+}
+
+// Takes a slot in the table of readers, for which LMDB has another lock.
+int LmdbFile::BeginReader(MDB_txn** txn) {
+  const SlotsLock slots(folder_);
+  return mdb_txn_begin(env_, nullptr, MDB_RDONLY, txn);
 }
 
 absl::Status LmdbFile::Write(absl::FunctionRef<int(MDB_txn*)> body) {
@@ -147,6 +169,9 @@ absl::Status LmdbFile::Write(absl::FunctionRef<int(MDB_txn*)> body) {
 
 int LmdbFile::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
+  if (int error = writers_.Lock(); error != 0) return error;
+  const absl::Cleanup unlock = [&] { writers_.Unlock(); };
+  // Another file may have taken its place while this thread waited for its turn.
   if (int error = CheckPresence(); error != 0) return error;
   MDB_txn* txn = nullptr;
   if (int error = mdb_txn_begin(env_, nullptr, 0, &txn); error != 0) {
@@ -154,8 +179,6 @@ int LmdbFile::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
     return error;
   }
   absl::Cleanup abort = [&] { mdb_txn_abort(txn); };
-  // Another file may have taken its place while this thread waited for its turn.
-  if (int error = CheckPresence(); error != 0) return error;
   if (int error = body(txn); error != 0) return error;
   std::move(abort).Cancel();
   return mdb_txn_commit(txn);
@@ -198,6 +221,7 @@ size_t LmdbFile::MapSize() {
 void LmdbFile::ClearDeadReaders() {
   const auto gate = EnterTransaction();
   if (is_closed_ || has_no_map_) return;
+  const SlotsLock slots(folder_);
   int dead = 0;
   mdb_reader_check(env_, &dead);
 }
@@ -252,7 +276,7 @@ absl::StatusOr<MDB_dbi> LmdbFile::OpenGeneration(uint32_t version) {
     const auto gate = EnterTransaction();
     MDB_txn* txn = nullptr;
     int error = CheckPresence();
-    if (error == 0) error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    if (error == 0) error = BeginReader(&txn);
     if (error == 0) {
       error = mdb_dbi_open(txn, name.c_str(), 0, &database);
       if (error == 0) {

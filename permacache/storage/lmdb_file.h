@@ -29,6 +29,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "permacache/storage/commit_watch.h"
+#include "permacache/storage/file_lock.h"
 #include "permacache/storage/store.h"
 
 namespace permacache::storage {
@@ -95,6 +96,9 @@ class LmdbFile {
   // liblmdb can do that without harm to others.
   void Close();
 
+  // In a forked child, where nothing else may be used: leaves its parent's lock to the parent.
+  void LeaveToParent() { writers_.Close(); }
+
  private:
   LmdbFile(const std::filesystem::path& folder, bool read_only)
       : folder_(folder), read_only_(read_only) {}
@@ -112,6 +116,7 @@ class LmdbFile {
   int TryRead(absl::FunctionRef<int(MDB_txn*)> body);
   int TryWrite(absl::FunctionRef<int(MDB_txn*)> body);
   int TakeReader(MDB_txn** txn);
+  int BeginReader(MDB_txn** txn);
 
   std::unique_lock<std::shared_mutex> CloseGate();
   std::shared_lock<std::shared_mutex> EnterTransaction();
@@ -130,6 +135,11 @@ class LmdbFile {
   MDB_env* env_ = nullptr;
   dev_t device_ = 0;  // the data file's
   ino_t inode_ = 0;
+
+  // On the folder. Its holder alone may wait for LMDB's lock of writers, and only if the file is
+  // still in its place: if a writer of the file that replaced it was killed, LMDB would have who
+  // comes next set the number of the last transaction by the file that it has open.
+  FileLock writers_;
 
   // Held shared during a transaction and alone while the map is resized or all is closed.
   std::shared_mutex gate_;

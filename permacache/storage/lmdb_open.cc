@@ -120,6 +120,9 @@ absl::Status LmdbFile::AllocateLockFile() const {
 }
 
 absl::Status LmdbFile::OpenFile(size_t map_size) {
+  if (!read_only_) {
+    if (absl::Status status = writers_.Open(folder_); !status.ok()) return status;
+  }
   if (int error = mdb_env_create(&env_); error != 0) return ToStatus(error, "create");
   mdb_env_set_maxreaders(env_, kMaxReaders);
   mdb_env_set_maxdbs(env_, kMaxGenerations);

@@ -69,9 +69,13 @@ class Supervisor {
     victims.resize(random_() % 4 == 0 ? 2 + random_() % (kProcesses - 1) : 1);
     AwaitMoment(ledger_->threads[victims.front()][0]);
     KillAndCheck(victims);
+    for (const int victim : victims) Start(victim);
   }
 
-  void KillAll() { KillAndCheck(all_); }
+  void KillAll() {
+    KillAndCheck(all_);
+    for (const int process : all_) Start(process);
+  }
 
   bool AllIsWell() const { return ledger_->lost == 0 && ledger_->wrong == 0 && hangs_ == 0; }
 
@@ -131,10 +135,6 @@ class Supervisor {
     for (const int process : all_) before[process] = StepsOf(process);
     CheckInAFreshProcess(victims);
     CheckHere(victims);
-    // First, as Linux may have lost a wake-up: that of a waiter for LMDB's lock, if who was woken
-    // in its place was killed before it could take it. Others that wait for the lock make that
-    // good.
-    for (const int victim : victims) Start(victim);
     for (const int process : all_) {
       if (std::ranges::find(victims, process) == victims.end()) AwaitStep(process, before[process]);
     }
