@@ -8,6 +8,7 @@
 #include "permacache/memoize/error.h"
 #include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/location.h"
+#include "permacache/memoize/statistics.h"
 #include "permacache/storage/storage.h"
 
 namespace permacache {
@@ -45,6 +46,21 @@ memoize::FunctionCache::OpenStore OpenInFiles(const std::filesystem::path& folde
   return [files]() -> absl::StatusOr<SharedStore> {
     return std::make_shared<storage::FileStore>(files);
   };
+}
+
+void CheckRanges(const FunctionOptions& options) {
+  if (!(options.audit >= 0 && options.audit <= 1)) {
+    throw Error("permacache: " + options.name + ": audit is a probability, from 0 to 1");
+  }
+  if (options.chunk_size && *options.chunk_size == 0) {
+    throw Error("permacache: " + options.name + ": chunk_size must be 1 at least");
+  }
+}
+
+void ThrowUnlessWritten(const absl::Status& status) {
+  if (!status.ok()) {
+    throw Error("permacache: not every result could be written: " + status.ToString());
+  }
 }
 
 }  // namespace
@@ -101,24 +117,61 @@ const std::filesystem::path& Cache::directory() const { return shared_->options.
 memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
   const CacheOptions& cache = shared_->options;
   memoize::CheckFunctionName(options.name);
+  CheckRanges(options);
   const Reporter failures = std::make_shared<memoize::FailureReporter>(
       options.name, options.on_failure ? options.on_failure : cache.on_failure);
+  const bool is_in_memory = cache.storage == Storage::kMemory;
   const std::filesystem::path folder =
-      cache.storage == Storage::kMemory ? std::filesystem::path()
-                                        : memoize::FunctionDirectory(cache.directory, options.name);
-  memoize::FunctionCache::OpenStore open = shared_->Open(folder, options, failures);
-  return {.cache = std::make_unique<memoize::FunctionCache>(std::move(options.name),
-                                                            std::move(open), failures),
-          .files = shared_->files,
-          .key_format = options.key_format,
-          .encoding = options.encoding};
+      is_in_memory ? std::filesystem::path()
+                   : memoize::FunctionDirectory(cache.directory, options.name);
+  const auto open = [&](const std::filesystem::path& place, const std::string& name) {
+    FunctionOptions of_place = options;
+    of_place.name = name;
+    return std::make_unique<memoize::FunctionCache>(
+        options.name, shared_->Open(place, of_place, failures), failures);
+  };
+  const std::string out_files(memoize::kOutFilesName);
+  memoize::OpenedFunction opened{
+      .cache = open(folder, options.name),
+      .calls = nullptr,
+      .files = shared_->files,
+      .out_files = std::make_unique<memoize::OutFileCache>(
+          open(folder / out_files, options.name + "/" + out_files), shared_->files,
+          options.out_files),
+      .key_format = options.key_format,
+      .encoding = options.encoding,
+      .has_batch_options = options.chunk_size || options.batch_progress};
+  opened.calls = std::make_unique<memoize::Calls>(
+      *opened.cache, failures,
+      memoize::Calls::Options{
+          .single_flight = options.single_flight,
+          .longest_wait = options.longest_wait,
+          .audit = options.audit,
+          .chunk_size = options.chunk_size,
+          .batch_progress = options.batch_progress,
+          .listener = options.listener ? options.listener : cache.listener,
+          .turns_file = is_in_memory ? folder : folder / memoize::kTurnsName,
+          .counts_folder = cache.storage == Storage::kDisk ? folder : std::filesystem::path()});
+  return opened;
+}
+
+void memoize::CheckOptions(const OpenedFunction& opened, bool has_batch) {
+  if (has_batch || !opened.has_batch_options) return;
+  throw Error("permacache: " + opened.cache->name() +
+              ": chunk_size and batch_progress are for functions with a Batch() parameter, and this "
+              "one has none");
 }
 
 void SyncAll() {
-  const absl::Status status = storage::SyncAllEnvironments();
-  if (!status.ok()) {
-    throw Error("permacache: not every result could be written: " + status.ToString());
-  }
+  memoize::SaveAllStatistics();
+  ThrowUnlessWritten(storage::SyncAllEnvironments());
 }
+
+void CloseAll() {
+  memoize::SaveAllStatistics();
+  ThrowUnlessWritten(storage::CloseAllEnvironments());
+}
+
+FunctionStats ProcessStats() { return memoize::StatisticsOfThisProcess(); }
 
 }  // namespace permacache

@@ -6,9 +6,11 @@
 #include <memory>
 #include <utility>
 
+#include "permacache/memoize/calls.h"
 #include "permacache/memoize/file_contents.h"
 #include "permacache/memoize/function_cache.h"
 #include "permacache/memoize/options.h"
+#include "permacache/memoize/out_files.h"
 
 namespace permacache {
 namespace memoize {
@@ -16,10 +18,16 @@ namespace memoize {
 // What a cached function needs of its cache.
 struct OpenedFunction {
   std::unique_ptr<FunctionCache> cache;
-  std::shared_ptr<FileContents> files;  // of the whole cache
+  std::unique_ptr<Calls> calls;             // which use it
+  std::shared_ptr<FileContents> files;      // of the whole cache
+  std::unique_ptr<OutFileCache> out_files;
   KeyFormat key_format;
   Encoding encoding;
+  bool has_batch_options;
 };
+
+// Throws Error if there are options for a batch, and the function has none.
+void CheckOptions(const OpenedFunction& opened, bool has_batch);
 
 }  // namespace memoize
 
@@ -68,6 +76,13 @@ class Cache {
 // crash of the machine cannot reach it. Throws Error if one of those that waited could not be
 // written; it has been counted and reported then. May be called from any thread.
 void SyncAll();
+
+// SyncAll, and then closes all files of caches. Calls may go on meanwhile, and open again what they
+// need. Throws Error as SyncAll does, when all is closed.
+void CloseAll();
+
+// What happened to all calls of this process, also through handles that are gone.
+FunctionStats ProcessStats();
 
 }  // namespace permacache
 

@@ -2,227 +2,165 @@
 #ifndef PERMACACHE_MEMOIZE_CACHED_FUNCTION_H_
 #define PERMACACHE_MEMOIZE_CACHED_FUNCTION_H_
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
+#include <future>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
+#include <system_error>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
-#include "permacache/codec/codec.h"
-#include "permacache/key/key.h"
+#include "permacache/memoize/batch_call.h"
 #include "permacache/memoize/binding.h"
 #include "permacache/memoize/cache.h"
-#include "permacache/memoize/call_key.h"
-#include "permacache/memoize/error.h"
-#include "permacache/memoize/file_contents.h"
-#include "permacache/memoize/function_cache.h"
+#include "permacache/memoize/one_call.h"
 #include "permacache/memoize/options.h"
 #include "permacache/memoize/signature.h"
 #include "permacache/memoize/spelling.h"
+#include "permacache/memoize/typed_function.h"
 
 namespace permacache {
 
 // A cheap handle: copies share one cache and one set of statistics. Every method may be called from
 // any thread, and from a forked child; the function itself runs in whichever threads call it,
-// perhaps in several at once.
+// perhaps in several at once for different arguments.
 //
 // Wherever `arguments` stand, they may be given by position, by name, mixed, in braces, and left
 // out where there is a default; they are converted to the parameters' types first.
 //
 //   R    f(arguments)            the stored result, or else that of the function, stored now.
-//                                Throws what the function throws, and stores nothing then.
-//                                Trouble with the cache is counted and reported, and the function
-//                                computes.
+//                                Throws what the function throws, and stores nothing then. Waits
+//                                while another thread or process computes the same; see
+//                                FunctionOptions::single_flight. Trouble with the cache is counted
+//                                and reported, and the function computes.
+//   R    f.Recompute(arguments)  that of the function, stored in place of what there was.
+//   std::future<R>
+//        f.Async(arguments)      f(arguments) in another thread, with copies of the arguments; what
+//                                views and pointers among them show must live until it is done. If
+//                                there is no thread to be had, the call runs when it is asked for.
+//                                Who drops the future waits for the call to end.
 //   bool f.Contains(arguments)   whether f(arguments) would be a hit. Never computes. With a file
 //                                whose content cannot be read it is none, as in Lookup.
 //   std::optional<R>
-//        f.Lookup(arguments)     the stored result, if there is one. Never computes.
+//        f.Lookup(arguments)     the stored result, if there is one. Never computes. Of a function
+//                                that returns nothing, whether there was one, as a bool.
 //   std::string
 //        f.Key(arguments)        the canonical text of the arguments. Throws Error if the content
 //                                of a file is to be in it and cannot be read.
 //   bool f.Forget(arguments)     removes the result; returns whether there was one. Throws Error if
 //                                it cannot.
+//   Explanation
+//        f.Explain(arguments)    why f(arguments) would be a hit or a miss: the nearest call that is
+//                                stored, and in what it differs. Reads the keys of all entries.
+//                                Throws Error if it cannot.
+//
+// Of a function that writes files ("loc"_a.OutFile()) the files are part of the result: f and
+// Lookup restore them. Of one with a batch ("texts"_a.Batch()) Contains and Lookup ask for all
+// elements, Key gives a std::vector of texts, Forget forgets all and tells whether there was one,
+// Explain explains the first element that is missing, and there is
+//
+//   BatchPlan
+//        f.Plan(arguments)       how many elements are there, and about how long the rest will take.
 template <class Callable, class Signature, class... Parameters>
 class CachedFunction;
 
-template <class Callable, class Result, class... Declared, class... Parameters>
-class CachedFunction<Callable, memoize::Signature<Result, Declared...>, Parameters...>
+template <class Callable, class R, class... Declared, class... Parameters>
+class CachedFunction<Callable, memoize::Signature<R, Declared...>, Parameters...>
     : public memoize::AllSpellings<
-          CachedFunction<Callable, memoize::Signature<Result, Declared...>, Parameters...>,
-          std::remove_cvref_t<Result>, Declared...> {
+          CachedFunction<Callable, memoize::Signature<R, Declared...>, Parameters...>,
+          std::remove_cvref_t<R>, Declared...> {
+  using Function =
+      memoize::TypedFunction<Callable, memoize::Signature<R, Declared...>, Parameters...>;
+  using Call = std::conditional_t<Function::kHasBatch, memoize::BatchCall<Function>,
+                                  memoize::OneCall<Function>>;
+  using Upgrades = memoize::Upgrades<typename Call::Stored>;
+
  public:
-  using ResultType = std::remove_cvref_t<Result>;
+  using ResultType = std::remove_cvref_t<R>;
 
   // What Memoize calls.
   CachedFunction(memoize::OpenedFunction opened, Callable callable,
                  std::tuple<Parameters...> parameters)
-      : shared_(std::make_shared<Shared>(
-            Shared{std::move(opened), std::move(callable), std::move(parameters)})) {}
+      : shared_(std::make_shared<Shared>(Shared{
+            {std::move(opened), std::move(callable), std::move(parameters)}, Upgrades()})) {}
+
+  // Lets the function serve results that it stored when they were of the type Old: `upgrade` makes
+  // a result (of a batch, one element's) of an Old. Without it they are misses. To be said at once,
+  // before the first call: auto f = Memoize("f", F).UpgradeFrom<OldResult>(...).
+  template <class Old, class Upgrade>
+  [[nodiscard]] CachedFunction UpgradeFrom(Upgrade upgrade) && {
+    shared_->upgrades.template Add<Old>(std::move(upgrade));
+    return std::move(*this);
+  }
 
   // Removes all results of this version of the function. Throws Error if it cannot.
-  void Clear() const { cache().Clear(); }
+  void Clear() const {
+    if constexpr (Function::kHasOutFiles) shared_->opened.out_files->Clear();
+    shared_->cache().Clear();
+  }
 
   // The number of stored results. Throws Error if the cache cannot be read.
-  int64_t Size() const { return cache().Size(); }
+  int64_t Size() const { return shared_->cache().Size(); }
 
-  FunctionStats Stats() const { return cache().Stats(); }
+  // What happened to the calls in this process, through all copies of this handle.
+  FunctionStats Stats() const { return shared_->calls().statistics().OfThisProcess(); }
+
+  // In all processes that ever used this cache; with Storage::kDisk. What a process has counted is
+  // added at its normal end, when the handle goes, by SyncAll, and about once a minute if it
+  // computes.
+  FunctionStats TotalStats() const { return shared_->calls().statistics().OfAllProcesses(); }
+
+  // For ScopedErrorOnMiss and ScopedNoCache.
+  const std::shared_ptr<memoize::Modes>& modes() const { return shared_->calls().modes(); }
 
  private:
-  template <class Function, class R, class... Positional>
+  template <class F, class Result, class... Positional>
   friend class memoize::Spelling;
-
-  using Binding = memoize::Binding<Parameters...>;
-
-  static constexpr size_t kEnoughForMostKeys = 256;
 
   template <class D>
   using Passed = memoize::Passed<D>;
 
-  struct Shared {
-    memoize::OpenedFunction opened;
-    Callable callable;
-    std::tuple<Parameters...> parameters;
+  struct Shared : Function {
+    Upgrades upgrades;
   };
 
-  memoize::FunctionCache& cache() const { return *shared_->opened.cache; }
-
-  template <class Positional, class... Named>
-  ResultType DoCall(Positional positional, Named&... named) const {
-    return Bind(
-        [this](Passed<Declared>... arguments) -> ResultType {
-          const memoize::CallKey key = KeyOf(arguments...);
-          if (!key.status.ok()) {
-            cache().Report(key.status);
-          } else if (std::optional<ResultType> stored = Find(key.text)) {
-            cache().CountHit();
-            return *std::move(stored);
-          }
-          cache().CountMiss();
-          return Compute(key, std::forward<Passed<Declared>>(arguments)...);
-        },
-        std::move(positional), named...);
-  }
-
-  template <class Positional, class... Named>
-  bool DoContains(Positional positional, Named&... named) const {
-    const memoize::CallKey key = MakeKey(std::move(positional), named...);
-    return key.status.ok() && cache().Get(key.text, [](std::string_view value) {
-      return codec::HasShapeOf<ResultType>(value)
-                 ? absl::OkStatus()
-                 : absl::FailedPreconditionError("a value of another type");
-    });
-  }
-
-  template <class Positional, class... Named>
-  std::optional<ResultType> DoLookup(Positional positional, Named&... named) const {
-    const memoize::CallKey key = MakeKey(std::move(positional), named...);
-    return key.status.ok() ? Find(key.text) : std::nullopt;
-  }
-
-  template <class Positional, class... Named>
-  std::string DoKey(Positional positional, Named&... named) const {
-    memoize::CallKey key = MakeKey(std::move(positional), named...);
-    if (!key.status.ok()) throw Error("permacache: " + std::string(key.status.message()));
-    return std::move(key.text);
-  }
-
-  template <class Positional, class... Named>
-  bool DoForget(Positional positional, Named&... named) const {
-    return cache().Erase(DoKey(std::move(positional), named...));
-  }
-
-  template <class Positional, class... Named>
-  memoize::CallKey MakeKey(Positional positional, Named&... named) const {
-    return Bind([this](Passed<Declared>... arguments) { return KeyOf(arguments...); },
-                std::move(positional), named...);
-  }
-
+  // Calls then(call), with the call of these arguments.
   template <class Then, class Positional, class... Named>
-  decltype(auto) Bind(Then&& then, Positional positional, Named&... named) const {
-    return Binding::Bind(std::forward<Then>(then), shared_->parameters, std::move(positional),
-                         named...);
+  decltype(auto) On(Then then, Positional positional, Named&... named) const {
+    return Function::Binding::Bind(
+        [&](Passed<Declared>... arguments) -> decltype(auto) {
+          Call call(*shared_, shared_->upgrades,
+                    typename Function::Arguments(std::forward<Passed<Declared>>(arguments)...));
+          return then(call);
+        },
+        shared_->parameters, std::move(positional), named...);
   }
 
-  // The fields of a single struct without a name are themselves the arguments.
-  static constexpr bool kFieldsAreArguments =
-      sizeof...(Declared) == 1 && (key::WrittenByFields<std::remove_cvref_t<Declared>> && ...) &&
-      (std::is_same_v<Parameters,
-                      memoize::Parameter<memoize::PositionName<0>, Declared, memoize::NoDefault>> &&
-       ...);
-
-  memoize::CallKey KeyOf(const std::remove_cvref_t<Declared>&... arguments) const {
-    memoize::CallKey key;
-    key.text.reserve(kEnoughForMostKeys);
-    if constexpr (kFieldsAreArguments) {
-      key::Output out{key.text, shared_->opened.key_format};
-      (key::AppendFields(out, arguments), ...);
-    } else {
-      memoize::CallKeyWriter writer(key, shared_->opened.key_format, *shared_->opened.files);
-      const auto by_position = std::tie(arguments...);
-      [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
-        (AppendMember<Binding::kOrderOfNames[kIndex]>(writer, by_position), ...);
-      }
-      (std::index_sequence_for<Declared...>());
-      writer.End();
-    }
-    return key;
+  template <class Positional, class... Named>
+  auto DoAsync(Positional positional, Named&... named) const {
+    return Function::Binding::Bind(
+        [&](Passed<Declared>... arguments) {
+          return Start(
+              std::tuple<std::remove_cvref_t<Declared>...>(std::forward<Passed<Declared>>(arguments)...));
+        },
+        shared_->parameters, std::move(positional), named...);
   }
 
-  template <size_t kIndex, class Arguments>
-  void AppendMember(memoize::CallKeyWriter& writer, const Arguments& arguments) const {
-    const auto& parameter = std::get<kIndex>(shared_->parameters);
-    parameter.keying.AppendMember(writer, parameter.name(), std::get<kIndex>(arguments));
-  }
-
-  std::optional<ResultType> Find(std::string_view key) const {
-    std::optional<ResultType> result;
-    const bool found = cache().Get(key, [&](std::string_view value) {
-      absl::StatusOr<ResultType> decoded = codec::Decode<ResultType>(value);
-      if (decoded.ok()) result.emplace(*std::move(decoded));
-      return decoded.status();
-    });
-    if (!found) result.reset();
-    return result;
-  }
-
-  ResultType Compute(const memoize::CallKey& key, Passed<Declared>... arguments) const {
-    const auto begin = std::chrono::steady_clock::now();
-    ResultType result = std::invoke(
-        shared_->callable, Argument<Declared>(std::forward<Passed<Declared>>(arguments))...);
-    const auto compute_time = std::chrono::steady_clock::now() - begin;
-    if (MayStore(key)) {
-      cache().Put(key.text, compute_time,
-                  [&] { return codec::Encode(result, shared_->opened.encoding); });
-    }
-    return result;
-  }
-
-  // A result belongs to the files' contents of before only if they are still the same.
-  bool MayStore(const memoize::CallKey& key) const {
-    if (!key.status.ok()) return false;
-    for (const memoize::FileContent& file : key.files) {
-      if (!shared_->opened.files->IsUnchanged(file)) {
-        cache().Report(memoize::ChangedMeanwhile(file));
-        return false;
-      }
-    }
-    return true;
-  }
-
-  // A bound argument as the function wants it: a copy where it takes an rvalue of something that
-  // the caller still has.
-  template <class D>
-  static decltype(auto) Argument(Passed<D> argument) {
-    using Value = std::remove_cvref_t<D>;
-    if constexpr (std::is_rvalue_reference_v<D> && std::is_copy_constructible_v<Value>) {
-      return Value(argument);
-    } else {
-      return static_cast<Passed<D>>(argument);
+  std::future<ResultType> Start(std::tuple<std::remove_cvref_t<Declared>...> values) const {
+    auto run = [shared = shared_, values = std::move(values)]() mutable -> ResultType {
+      return std::apply(
+          [&](std::remove_cvref_t<Declared>&... value) {
+            return Call(*shared, shared->upgrades,
+                        typename Function::Arguments(static_cast<Passed<Declared>>(value)...))
+                .Answer();
+          },
+          values);
+    };
+    try {
+      return std::async(std::launch::async, run);
+    } catch (const std::system_error&) {
+      return std::async(std::launch::deferred, run);
     }
   }
 

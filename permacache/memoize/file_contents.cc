@@ -149,8 +149,8 @@ bool FileContents::IsUnchanged(const FileContent& content) {
 bool FileContents::Recall(FileContent& content) {
   const std::string key = KeyText(RememberedFile{content.identity.device, content.identity.inode});
   std::optional<RememberedDigest> remembered;
-  const bool found = remembered_->Get(key, [&](std::string_view value) {
-    absl::StatusOr<RememberedDigest> decoded = codec::Decode<RememberedDigest>(value);
+  const bool found = remembered_->Get(key, [&](const storage::Record& record) {
+    absl::StatusOr<RememberedDigest> decoded = codec::Decode<RememberedDigest>(record.value);
     if (decoded.ok()) remembered = *decoded;
     return decoded.status();
   });
@@ -161,9 +161,8 @@ bool FileContents::Recall(FileContent& content) {
 
 void FileContents::Remember(const FileContent& content, std::chrono::nanoseconds time) {
   const std::string key = KeyText(RememberedFile{content.identity.device, content.identity.inode});
-  remembered_->Put(key, time, [&] {
-    return codec::Encode(RememberedDigest{content.identity, content.digest});
-  });
+  const std::string value = codec::Encode(RememberedDigest{content.identity, content.digest});
+  remembered_->Put(key, {.value = value, .compute_time = time});
 }
 
 }  // namespace permacache::memoize

@@ -64,18 +64,23 @@ absl::StatusOr<storage::Store*> FunctionCache::store(Patience patience) {
   return opened->get();
 }
 
-bool FunctionCache::Get(std::string_view key,
-                        absl::FunctionRef<absl::Status(std::string_view value)> decode) {
+bool FunctionCache::Guard(std::string_view doing, absl::FunctionRef<void()> body) {
   try {
-    return TryGet(key, decode);
+    body();
+    return true;
   } catch (...) {
-    Report(absl::InternalError(absl::StrCat("the result cannot be read: ", CurrentException())));
+    Report(absl::InternalError(absl::StrCat(std::string(doing), ": ", CurrentException())));
     return false;
   }
 }
 
-bool FunctionCache::TryGet(std::string_view key,
-                           absl::FunctionRef<absl::Status(std::string_view value)> decode) {
+bool FunctionCache::Get(std::string_view key, Decode decode) {
+  bool found = false;
+  Guard("the result cannot be read", [&] { found = TryGet(key, decode); });
+  return found;
+}
+
+bool FunctionCache::TryGet(std::string_view key, Decode decode) {
   absl::StatusOr<storage::Store*> store = this->store();
   if (!store.ok()) {
     Report(store.status());
@@ -83,7 +88,7 @@ bool FunctionCache::TryGet(std::string_view key,
   }
   absl::Status decoded;
   const absl::StatusOr<bool> found =
-      (*store)->Get(key, [&](const storage::Record& record) { decoded = decode(record.value); });
+      (*store)->Get(key, [&](const storage::Record& record) { decoded = decode(record); });
   if (!found.ok()) {
     Report(found.status());
     return false;
@@ -92,19 +97,44 @@ bool FunctionCache::TryGet(std::string_view key,
   return *found && decoded.ok();
 }
 
-void FunctionCache::Put(std::string_view key, std::chrono::nanoseconds compute_time,
-                        absl::FunctionRef<std::string()> encode) {
-  try {
-    absl::StatusOr<storage::Store*> store = this->store();
-    if (!store.ok()) return Report(store.status());
-    const std::string value = encode();
-    absl::Status status = (*store)->Put(key, {.value = value,
-                                              .created = std::chrono::system_clock::now(),
-                                              .compute_time = compute_time});
+void FunctionCache::GetMany(
+    std::span<const std::string> keys,
+    absl::FunctionRef<absl::Status(size_t index, const storage::Record& record)> decode) {
+  absl::StatusOr<storage::Store*> store = this->store();
+  if (!store.ok()) return Report(store.status());
+  Guard("the results cannot be read", [&] {
+    const absl::Status status =
+        (*store)->GetMany(keys, [&](size_t index, const storage::Record& record) {
+          Guard("a result cannot be read", [&] {
+            const absl::Status decoded = decode(index, record);
+            if (!decoded.ok() && !absl::IsFailedPrecondition(decoded)) Report(decoded);
+          });
+        });
     if (!status.ok()) Report(status);
-  } catch (...) {
-    Report(absl::InternalError(absl::StrCat("the result cannot be stored: ", CurrentException())));
-  }
+  });
+}
+
+bool FunctionCache::Put(std::string_view key, storage::Record record) {
+  absl::Status status;
+  Guard("the result cannot be stored", [&] {
+    absl::StatusOr<storage::Store*> store = this->store();
+    record.created = std::chrono::system_clock::now();
+    status = store.ok() ? (*store)->Put(key, record) : store.status();
+    if (!status.ok()) Report(status);
+  });
+  return status.ok();
+}
+
+bool FunctionCache::PutMany(std::vector<storage::KeyedRecord> records, bool synced) {
+  absl::Status status;
+  Guard("the results cannot be stored", [&] {
+    absl::StatusOr<storage::Store*> store = this->store();
+    const storage::TimePoint now = std::chrono::system_clock::now();
+    for (storage::KeyedRecord& entry : records) entry.record.created = now;
+    status = store.ok() ? (*store)->PutMany(records, synced) : store.status();
+    if (!status.ok()) Report(status);
+  });
+  return status.ok();
 }
 
 storage::Store& FunctionCache::StoreOrThrow() {
@@ -125,12 +155,6 @@ int64_t FunctionCache::Size() {
   absl::StatusOr<int64_t> size = StoreOrThrow().Size();
   ThrowUnlessOk(size.status(), name_, "count the results of");
   return *size;
-}
-
-FunctionStats FunctionCache::Stats() const {
-  return {.hits = hits_.load(std::memory_order_relaxed),
-          .misses = misses_.load(std::memory_order_relaxed),
-          .failures = failures_->failures()};
 }
 
 }  // namespace permacache::memoize

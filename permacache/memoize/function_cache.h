@@ -12,8 +12,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -35,13 +37,24 @@ class FunctionCache {
   FunctionCache& operator=(const FunctionCache&) = delete;
   ~FunctionCache();
 
+  using Decode = absl::FunctionRef<absl::Status(const storage::Record& record)>;
+
   // Whether there is a record of this key that `decode` accepts. It returns kFailedPrecondition for
   // a value of another type, which is a miss like any other. What it throws is a failure.
-  bool Get(std::string_view key, absl::FunctionRef<absl::Status(std::string_view value)> decode);
+  bool Get(std::string_view key, Decode decode);
 
-  // Stores the value that `encode` returns. What it throws is a failure of the cache.
-  void Put(std::string_view key, std::chrono::nanoseconds compute_time,
-           absl::FunctionRef<std::string()> encode);
+  // The same for many keys at once: calls decode(index, record) for each that there is.
+  void GetMany(std::span<const std::string> keys,
+               absl::FunctionRef<absl::Status(size_t index, const storage::Record& record)> decode);
+
+  // Stores a record, whose time of creation is now; returns whether it could.
+  bool Put(std::string_view key, storage::Record record);
+
+  // The same for many. With `synced` a crash takes none of them back when this returns.
+  bool PutMany(std::vector<storage::KeyedRecord> records, bool synced);
+
+  // Runs `body`; what it throws is a failure of the cache. Returns whether it threw nothing.
+  bool Guard(std::string_view doing, absl::FunctionRef<void()> body);
 
   // These throw Error if they cannot do it: nothing can be computed instead.
   bool Erase(std::string_view key);
@@ -51,15 +64,14 @@ class FunctionCache {
   // Counts something that went wrong, and tells of it if it is the first of its kind.
   void Report(const absl::Status& status) { failures_->Report(status); }
 
-  void CountHit() { hits_.fetch_add(1, std::memory_order_relaxed); }
-  void CountMiss() { misses_.fetch_add(1, std::memory_order_relaxed); }
-  FunctionStats Stats() const;
+ const std::string& name() const { return name_; }
+
+  // For questions beyond these; throws Error if it cannot be opened.
+  storage::Store& StoreOrThrow();
 
  private:
   enum class Patience { kWaitAfterFailure, kTryNow };
   absl::StatusOr<storage::Store*> store(Patience patience = Patience::kWaitAfterFailure);
-  storage::Store& StoreOrThrow();
-  bool TryGet(std::string_view key, absl::FunctionRef<absl::Status(std::string_view value)> decode);
 
   const std::string name_;
   const OpenStore open_;
@@ -69,9 +81,6 @@ class FunctionCache {
   std::atomic<std::shared_ptr<storage::Store>*> store_ = nullptr;
   std::atomic<std::chrono::steady_clock::rep> next_attempt_ = 0;
   std::atomic<absl::StatusCode> last_open_ = absl::StatusCode::kOk;
-
-  std::atomic<int64_t> hits_ = 0;
-  std::atomic<int64_t> misses_ = 0;
 };
 
 }  // namespace permacache::memoize

@@ -18,8 +18,14 @@
 
 namespace permacache::memoize {
 
+// What most keyings are not.
+struct PlainKeying {
+  static constexpr bool kIsBatch = false;
+  static constexpr bool kIsOutFile = false;
+};
+
 // The value itself.
-struct WholeValue {
+struct WholeValue : PlainKeying {
   template <class V>
   void AppendMember(CallKeyWriter& key, std::string_view name, const V& value) const {
     key.Member(name, value);
@@ -28,8 +34,8 @@ struct WholeValue {
 
 // What a function makes of the value. It may take the format of the key as a second argument.
 template <class Function>
-struct KeyFunction {
-  Function function;
+struct KeyFunction : PlainKeying {
+  explicit constexpr KeyFunction(Function given) : function(std::move(given)) {}
 
   template <class V>
   void AppendMember(CallKeyWriter& key, std::string_view name, const V& value) const {
@@ -47,6 +53,8 @@ struct KeyFunction {
     }
   }
 
+  Function function;
+
  private:
   template <class Result>
   static void Append(CallKeyWriter& key, std::string_view name, const Result& result) {
@@ -58,7 +66,7 @@ struct KeyFunction {
 };
 
 // Nothing: the parameter does not matter for the result.
-struct Ignored {
+struct Ignored : PlainKeying {
   template <class V>
   void AppendMember(CallKeyWriter& key, std::string_view name, const V&) const {
     key.Member(name, nullptr);
@@ -67,9 +75,9 @@ struct Ignored {
 
 // Not even the name for the values that `drops` accepts; others as `Kept` says.
 template <class Predicate, class Kept>
-struct DroppedIf {
-  Predicate drops;
-  Kept kept;
+struct DroppedIf : PlainKeying {
+  constexpr DroppedIf(Predicate predicate, Kept then)
+      : drops(std::move(predicate)), kept(std::move(then)) {}
 
   template <class V>
   void AppendMember(CallKeyWriter& key, std::string_view name, const V& value) const {
@@ -78,6 +86,9 @@ struct DroppedIf {
                   "parameter's type, or does not return bool");
     if (!std::invoke(drops, value)) kept.AppendMember(key, name, value);
   }
+
+  Predicate drops;
+  Kept kept;
 };
 
 // The predicate of DropIfEqual.
@@ -109,7 +120,7 @@ template <class V>
 concept NamesFiles = std::ranges::range<const V> && NamesAFile<std::ranges::range_value_t<const V>>;
 
 // The content of the file that the value names, or of each of the files.
-struct ContentsOfFiles {
+struct ContentsOfFiles : PlainKeying {
   template <class V>
   void AppendMember(CallKeyWriter& key, std::string_view name, const V& value) const {
     static_assert(NamesAFile<V> || NamesAFilePerhaps<V> || NamesFiles<V>,
@@ -129,6 +140,33 @@ struct ContentsOfFiles {
   }
 };
 
+// Nothing at all: the path of a file that the function writes.
+struct WrittenFile : PlainKeying {
+  static constexpr bool kIsOutFile = true;
+
+  template <class V>
+  void AppendMember(CallKeyWriter&, std::string_view, const V&) const {
+    static_assert(NamesAFile<V>,
+                  "permacache: a parameter with OutFile() must be the path of a file: a "
+                  "std::filesystem::path or a std::string");
+  }
+};
+
+// Each element of a list by itself, as `Kept` says.
+template <class Kept>
+struct ElementByElement : PlainKeying {
+  static constexpr bool kIsBatch = true;
+
+  explicit constexpr ElementByElement(Kept each) : kept(std::move(each)) {}
+
+  template <class V>
+  void AppendMember(CallKeyWriter& key, std::string_view name, const V& element) const {
+    kept.AppendMember(key, name, element);
+  }
+
+  Kept kept;
+};
+
 // What a description of a parameter offers: one of these, at most once. Derived has With(keying).
 template <class Derived>
 class Keyable {
@@ -137,7 +175,7 @@ class Keyable {
   // pure, and different for values for which the result differs. StableHash is such a function.
   template <class Function>
   constexpr auto Key(Function function) const {
-    return self().With(KeyFunction<Function>{std::move(function)});
+    return self().With(KeyFunction<Function>(std::move(function)));
   }
 
   // The value does not matter for the result; `null` stands in the key.
@@ -148,12 +186,13 @@ class Keyable {
   // `function` makes of them.
   template <class Predicate>
   constexpr auto DropIf(Predicate predicate) const {
-    return self().With(DroppedIf<Predicate, WholeValue>{std::move(predicate), {}});
+    return self().With(DroppedIf<Predicate, WholeValue>(std::move(predicate), WholeValue()));
   }
   template <class Predicate, class Function>
   constexpr auto DropIf(Predicate predicate, Function function) const {
+    using Kept = KeyFunction<Function>;
     return self().With(
-        DroppedIf<Predicate, KeyFunction<Function>>{std::move(predicate), {std::move(function)}});
+        DroppedIf<Predicate, Kept>(std::move(predicate), Kept(std::move(function))));
   }
 
   // The same for the one value that the function had in mind before it had this parameter.
@@ -174,6 +213,28 @@ class Keyable {
   // then. Not for files that another program writes through a shared memory mapping meanwhile: that
   // does not show in their times at once.
   constexpr auto FileContents() const { return self().With(ContentsOfFiles()); }
+
+  // The value is the path of a file that the function writes. It is not part of the key: the file is
+  // part of the result. A repeated call puts it at the path that it is given, whole or not at all
+  // and with its permissions, unless just this content is there already; the cache keeps a copy for
+  // that (or as FunctionOptions::out_files says). There may be several such parameters. A file that
+  // a function has not written when it returns, or that changes meanwhile, is a failure, and the
+  // result is not stored. Not together with Batch().
+  constexpr auto OutFile() const { return self().With(WrittenFile()); }
+
+  // The function takes many values at once, as a list or view, and returns a list with a result for
+  // each. Each has a key and an entry of its own, as if the function took and returned one; what
+  // `function` makes of it, if that is given, stands in the key. The function is called with those
+  // that have no result yet, each once, and not at all if there are none. Several such parameters
+  // advance together and must have equal lengths.
+  constexpr auto Batch() const {
+    return self().With(ElementByElement<WholeValue>(WholeValue()));
+  }
+  template <class Function>
+  constexpr auto Batch(Function function) const {
+    using Kept = KeyFunction<Function>;
+    return self().With(ElementByElement<Kept>(Kept(std::move(function))));
+  }
 
  private:
   constexpr const Derived& self() const { return static_cast<const Derived&>(*this); }

@@ -28,6 +28,10 @@ std::string HomeDirectory() {
   return user == nullptr || user->pw_dir == nullptr ? "" : user->pw_dir;
 }
 
+// What lies in the folder of a cache or of a function.
+constexpr std::string_view kReserved[] = {kFileContentsName, storage::ValueFiles::kFolderName,
+                                          kOutFilesName, kTurnsName, kStatisticsName};
+
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 // Why `part` cannot be a folder of a function, or nothing.
@@ -36,7 +40,7 @@ std::string_view WhatIsWrongWith(std::string_view part) {
   if (part == "." || part == "..") return "leaves its place; \".\" and \"..\" are not allowed";
   if (part.size() > kLongestPart) return "has a part of more than 255 bytes";
   if (part == "data.mdb" || part == "lock.mdb") return "has a part that LMDB uses for its files";
-  if (part == kFileContentsName || part == storage::ValueFiles::kFolderName)
+  if (std::ranges::find(kReserved, part) != std::end(kReserved))
     return "has a part that permacache uses itself";
   if (std::ranges::any_of(part, IsControl)) return "has a control character";
   return {};

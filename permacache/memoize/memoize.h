@@ -25,10 +25,12 @@
 
 #include "permacache/codec/codec.h"
 #include "permacache/key/key.h"
+#include "permacache/memoize/batch_call.h"
 #include "permacache/memoize/binding.h"
 #include "permacache/memoize/cache.h"
 #include "permacache/memoize/cached_function.h"
 #include "permacache/memoize/error.h"
+#include "permacache/memoize/modes.h"
 #include "permacache/memoize/options.h"
 #include "permacache/memoize/parameter.h"
 #include "permacache/memoize/signature.h"
@@ -44,6 +46,15 @@ concept SpanOfMutable = std::ranges::view<T> && std::ranges::contiguous_range<T>
 template <class T>
 concept ArrayViewOfMutable = key::kKind<T>
 == key::Kind::kArrayView && !std::is_const_v<typename T::element_type>;
+
+// Never called: that it compiles shows that there is a key.
+template <class Parameter, class Value>
+constexpr void CheckKey() {
+  using Keying = typename Parameter::Keying;
+  static_cast<void>([](CallKeyWriter& key, const Keying& keying, const Value& value) {
+    keying.AppendMember(key, Parameter::name(), value);
+  });
+}
 
 // The compiler's lines around these messages show the type and the position of the parameter.
 template <size_t kPosition, class Parameter>
@@ -66,17 +77,34 @@ constexpr void CheckParameter() {
                 "permacache: a parameter is a view through which the function could give results "
                 "that are not stored. Take std::span<const T> or ArrayView<const T>, and return "
                 "the results");
-  // Never called: that it compiles shows that there is a key.
-  static_cast<void>([](CallKeyWriter& key, const Keying& keying, const Value& value) {
-    keying.AppendMember(key, Parameter::name(), value);
-  });
+  if constexpr (Keying::kIsBatch) {
+    static_assert(BatchOfList<Value> || BatchOfView<Value>,
+                  "permacache: a parameter with Batch() must be a list of elements that can be "
+                  "copied, such as a std::vector, or a std::span of const elements");
+    CheckKey<Parameter, std::ranges::range_value_t<const Value>>();
+  } else {
+    CheckKey<Parameter, Value>();
+  }
 }
 
-template <class Result>
+template <class Result, class... Parameters>
 constexpr void CheckResult() {
-  static_assert(!std::is_void_v<Result>,
+  constexpr bool kHasBatch = (Parameters::Keying::kIsBatch || ...);
+  constexpr bool kHasOutFiles = (Parameters::Keying::kIsOutFile || ...);
+  static_assert(!std::is_void_v<Result> || kHasOutFiles,
                 "permacache: the function returns nothing, so there is nothing to store. Return "
-                "what it computes");
+                "what it computes, or name the files that it writes, as in \"loc\"_a.OutFile()");
+  static_assert(!kHasBatch || !kHasOutFiles,
+                "permacache: a function cannot have both OutFile() and Batch() parameters");
+  static_assert(!kHasBatch || BatchResult<std::remove_cvref_t<Result>>,
+                "permacache: a function with a Batch() parameter must return a list with a result "
+                "for each element, such as a std::vector");
+  if constexpr (kHasBatch && BatchResult<std::remove_cvref_t<Result>>) {
+    using Element = typename std::remove_cvref_t<Result>::value_type;
+    static_assert(std::is_copy_constructible_v<Element>,
+                  "permacache: the results in a batch must be copyable, as elements may be "
+                  "repeated");
+  }
   static_assert(!std::is_pointer_v<std::remove_cvref_t<Result>>,
                 "permacache: the function returns a raw pointer, and what it points to would not "
                 "be stored. Return the value itself, or a std::unique_ptr to it");
@@ -111,7 +139,6 @@ template <class Callable, class Result, class... Declared, size_t... kPosition,
           class... Descriptions>
 auto MakeCachedFunction(OpenedFunction opened, Callable&& callable, Signature<Result, Declared...>,
                         std::index_sequence<kPosition...>, Descriptions&&... descriptions) {
-  CheckResult<Result>();
   constexpr bool kUnnamed = sizeof...(Descriptions) == 0;
   static_assert(kUnnamed || sizeof...(Descriptions) == sizeof...(Declared),
                 "permacache: the number of \"x\"_a is not the number of the function's parameters. "
@@ -119,7 +146,9 @@ auto MakeCachedFunction(OpenedFunction opened, Callable&& callable, Signature<Re
   const auto finish = [&](auto... parameters) {
     static_assert(Binding<decltype(parameters)...>::kNamesAreUnique,
                   "permacache: two parameters have the same name");
+    CheckResult<Result, decltype(parameters)...>();
     (CheckParameter<kPosition, decltype(parameters)>(), ...);
+    CheckOptions(opened, (decltype(parameters)::Keying::kIsBatch || ...));
     return CachedFunction<std::decay_t<Callable>, Signature<Result, Declared...>,
                           decltype(parameters)...>(
         std::move(opened), std::forward<Callable>(callable), std::tuple(std::move(parameters)...));
@@ -164,7 +193,8 @@ auto Cache::Memoize(std::string_view name, Callable&& callable,
 //
 // `parameters` are the names of all parameters in their order, with defaults where wanted:
 // "x"_a, "y"_a = 2. Each may say what of its argument enters the key: "x"_a.Key(StableHash),
-// "x"_a.Ignore(), ("y"_a = 2).DropIfEqual(2), "path"_a.FileContents(); keying.h says what they do.
+// "x"_a.Ignore(), ("y"_a = 2).DropIfEqual(2), "path"_a.FileContents(); or what it is beyond that:
+// "loc"_a.OutFile(), "texts"_a.Batch(). keying.h says what they do.
 // Without names a parameter's name in the key is its position, except that the fields of a single
 // struct are themselves the arguments.
 //

@@ -2,11 +2,14 @@
 #ifndef PERMACACHE_MEMOIZE_OPTIONS_H_
 #define PERMACACHE_MEMOIZE_OPTIONS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "permacache/codec/encoding.h"
@@ -46,6 +49,24 @@ struct Failure {
 // in several at once. What it throws is ignored.
 using FailureHandler = std::function<void(const Failure&)>;
 
+// Something that happened to a call, or to an element of a batch.
+struct CallEvent {
+  enum class Kind {
+    kHit,   // answered from the cache
+    kMiss,  // computed
+    kWait,  // waits for another call that computes the same
+  };
+  Kind kind;
+  std::string_view function;               // its name
+  std::string_view key;                    // of the call
+  bool from_memory = false;                // a hit that did not need the disk
+  std::chrono::nanoseconds duration = {};  // what computing it took: of a hit, what that saved
+};
+
+// Told of every event, for logs and metrics, in the thread of the call and before that goes on;
+// possibly in several at once. What it throws is ignored. Texts live as long as the call of it.
+using Listener = std::function<void(const CallEvent&)>;
+
 struct CacheOptions {
   // Where the cache lies. Default: $PERMACACHE_DIR, else $XDG_CACHE_HOME/permacache, else
   // ~/.cache/permacache. Made, for this user alone, when the first function is called.
@@ -60,6 +81,15 @@ struct CacheOptions {
 
   // Default: each kind of failure is reported once per function on stderr.
   FailureHandler on_failure = {};
+
+  // Default: nobody.
+  Listener listener = {};
+};
+
+// What a cache keeps of the files that a function writes; see "x"_a.OutFile().
+enum class OutFiles {
+  kCopies,        // their content, as part of the result
+  kEarlierPaths,  // where they are: a later call copies one that is still what it was
 };
 
 struct FunctionOptions {
@@ -83,16 +113,46 @@ struct FunctionOptions {
   Encoding encoding = Encoding::kBinary;
   Compression compression = Compression::kNone;
 
-  // Default: that of the cache.
+  // Whether a call waits while another one, in any thread or process, computes the same; and how
+  // long at most before it computes it, too. Default: for ever. When the other one ends without a
+  // result, by an exception or because its process died, the next of those that wait computes.
+  bool single_flight = true;
+  std::optional<std::chrono::nanoseconds> longest_wait = {};
+
+  // The probability with which a hit is computed all the same and compared, 0 to 1. A difference is
+  // a failure that names the key: the function is not pure, or was changed without a new version.
+  // The stored result stays and is returned.
+  double audit = 0;
+
+  // Of a function with a batch: how many elements it is called with at most. What one such call
+  // has computed is safe from a crash of the process or machine before the next begins. Default:
+  // all missing elements at once.
+  std::optional<size_t> chunk_size = {};
+
+  // Of a function with a batch: told how many of the elements there are by now.
+  Progress batch_progress = {};
+
+  OutFiles out_files = OutFiles::kCopies;
+
+  // Default: those of the cache.
   FailureHandler on_failure = {};
+  Listener listener = {};
 };
 
-// What happened to the calls of one cached function in this process, through all copies of one
-// handle.
+// What happened to calls. In a function with a batch each element counts as a call.
 struct FunctionStats {
-  int64_t hits = 0;      // calls answered from the cache
-  int64_t misses = 0;    // calls that computed
-  int64_t failures = 0;  // times the cache could not do its part, each kind reported once
+  int64_t hits = 0;           // calls answered from the cache
+  int64_t memory_hits = 0;    // those of them that did not need the disk
+  int64_t misses = 0;         // calls that computed
+  int64_t waits = 0;          // times a call waited for another that computed the same
+  int64_t failures = 0;       // times the cache could not do its part, each kind reported once
+  int64_t bytes_read = 0;     // of results from the cache
+  int64_t bytes_written = 0;  // of results for it
+  std::chrono::nanoseconds computed = {};  // time spent in the function
+  std::chrono::nanoseconds saved = {};     // what the hits would have taken to compute
+
+  FunctionStats& operator+=(const FunctionStats& other);
+  bool operator==(const FunctionStats&) const = default;
 };
 
 }  // namespace permacache

@@ -35,8 +35,8 @@ template <class Keying>
 constexpr void CheckSaidOnce() {
   static_assert(std::is_same_v<Keying, WholeValue>,
                 "permacache: a parameter's description says twice what enters the key. Take one of "
-                "Key, Ignore, DropIf, DropIfEqual and FileContents; the last arguments of DropIf "
-                "and DropIfEqual are key functions");
+                "Key, Ignore, DropIf, DropIfEqual, FileContents, OutFile and Batch; the last "
+                "arguments of DropIf, DropIfEqual and Batch are key functions");
 }
 
 }  // namespace memoize

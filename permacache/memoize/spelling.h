@@ -6,12 +6,13 @@
 #define PERMACACHE_MEMOIZE_SPELLING_H_
 
 #include <cstddef>
-#include <optional>
-#include <string>
+#include <future>
 #include <tuple>
 #include <utility>
 
 #include "permacache/memoize/binding.h"
+#include "permacache/memoize/calls.h"
+#include "permacache/memoize/explain.h"
 #include "permacache/memoize/parameter.h"
 
 namespace permacache::memoize {
@@ -22,31 +23,64 @@ class Spelling {
  public:
   template <NamedArgument... Named>
   Result operator()(Passed<Positional>... positional, Named... named) const {
-    return self().DoCall(Tie(std::forward<Passed<Positional>>(positional)...), named...);
+    return On([](auto& call) -> Result { return call.Answer(); },
+              std::forward<Passed<Positional>>(positional)..., named...);
+  }
+
+  template <NamedArgument... Named>
+  Result Recompute(Passed<Positional>... positional, Named... named) const {
+    return On([](auto& call) -> Result { return call.Recompute(); },
+              std::forward<Passed<Positional>>(positional)..., named...);
+  }
+
+  template <NamedArgument... Named>
+  std::future<Result> Async(Passed<Positional>... positional, Named... named) const {
+    return self().DoAsync(Tie(std::forward<Passed<Positional>>(positional)...), named...);
   }
 
   template <NamedArgument... Named>
   bool Contains(Passed<Positional>... positional, Named... named) const {
-    return self().DoContains(Tie(std::forward<Passed<Positional>>(positional)...), named...);
+    return On([](auto& call) { return call.Contains(); },
+              std::forward<Passed<Positional>>(positional)..., named...);
   }
 
   template <NamedArgument... Named>
-  std::optional<Result> Lookup(Passed<Positional>... positional, Named... named) const {
-    return self().DoLookup(Tie(std::forward<Passed<Positional>>(positional)...), named...);
+  auto Lookup(Passed<Positional>... positional, Named... named) const {
+    return On([](auto& call) { return call.Lookup(); },
+              std::forward<Passed<Positional>>(positional)..., named...);
   }
 
   template <NamedArgument... Named>
-  std::string Key(Passed<Positional>... positional, Named... named) const {
-    return self().DoKey(Tie(std::forward<Passed<Positional>>(positional)...), named...);
+  auto Key(Passed<Positional>... positional, Named... named) const {
+    return On([](auto& call) { return call.Key(); },
+              std::forward<Passed<Positional>>(positional)..., named...);
   }
 
   template <NamedArgument... Named>
   bool Forget(Passed<Positional>... positional, Named... named) const {
-    return self().DoForget(Tie(std::forward<Passed<Positional>>(positional)...), named...);
+    return On([](auto& call) { return call.Forget(); },
+              std::forward<Passed<Positional>>(positional)..., named...);
+  }
+
+  template <NamedArgument... Named>
+  Explanation Explain(Passed<Positional>... positional, Named... named) const {
+    return On([](auto& call) { return call.Explain(); },
+              std::forward<Passed<Positional>>(positional)..., named...);
+  }
+
+  template <NamedArgument... Named>
+  BatchPlan Plan(Passed<Positional>... positional, Named... named) const {
+    return On([](auto& call) { return call.Plan(); },
+              std::forward<Passed<Positional>>(positional)..., named...);
   }
 
  private:
   const Function& self() const { return static_cast<const Function&>(*this); }
+
+  template <class Then, class... Named>
+  decltype(auto) On(Then then, Passed<Positional>... positional, Named&... named) const {
+    return self().On(then, Tie(std::forward<Passed<Positional>>(positional)...), named...);
+  }
 
   static std::tuple<Passed<Positional>...> Tie(Passed<Positional>... positional) {
     return {std::forward<Passed<Positional>>(positional)...};
@@ -61,10 +95,14 @@ template <class... Spellings>
 class Overloads : public Spellings... {
  public:
   using Spellings::operator()...;
+  using Spellings::Recompute...;
+  using Spellings::Async...;
   using Spellings::Contains...;
   using Spellings::Lookup...;
   using Spellings::Key...;
   using Spellings::Forget...;
+  using Spellings::Explain...;
+  using Spellings::Plan...;
 };
 
 namespace internal {

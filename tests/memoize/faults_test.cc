@@ -70,10 +70,15 @@ auto MemoizeIn(FunctionCache::OpenStore open, Told& told, SharedStore digests, C
   const auto open_digests = [digests]() -> absl::StatusOr<SharedStore> { return digests; };
   memoize::OpenedFunction opened = {
       .cache = std::make_unique<FunctionCache>("f", std::move(open), told.ReporterOf("f")),
+      .calls = nullptr,
       .files = std::make_shared<FileContents>(
           std::make_unique<FunctionCache>("files", open_digests, told.ReporterOf("files"))),
+      .out_files = nullptr,
       .key_format = KeyFormat::kNative,
-      .encoding = Encoding::kBinary};
+      .encoding = Encoding::kBinary,
+      .has_batch_options = false};
+  opened.calls = std::make_unique<memoize::Calls>(*opened.cache, told.ReporterOf("f"),
+                                                  memoize::Calls::Options());
   return memoize::MakeCachedFunction(
       std::move(opened), std::move(callable), memoize::SignatureOf<Callable>(),
       std::make_index_sequence<sizeof...(parameters)>(), parameters...);

@@ -1,0 +1,190 @@
+#include "permacache/memoize/calls.h"
+
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "permacache/memoize/error.h"
+
+namespace permacache::memoize {
+namespace {
+
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+// Counts the time of a computation also when that throws.
+class Stopwatch {
+ public:
+  explicit Stopwatch(Statistics& statistics) : statistics_(statistics) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() { statistics_.CountComputed(time()); }
+
+  nanoseconds time() const { return steady_clock::now() - begin_; }
+
+ private:
+  Statistics& statistics_;
+  const steady_clock::time_point begin_ = steady_clock::now();
+};
+
+}  // namespace
+
+Calls::Calls(FunctionCache& cache, std::shared_ptr<FailureReporter> failures, Options options)
+    : cache_(cache),
+      options_(std::move(options)),
+      flights_(options_.turns_file),
+      statistics_(options_.counts_folder, std::move(failures)) {}
+
+bool Calls::IsBypassed() const {
+  return modes_->no_cache.load(std::memory_order_relaxed) > 0 ||
+         Modes::OfAllFunctions()->no_cache.load(std::memory_order_relaxed) > 0;
+}
+
+bool Calls::MayCompute() const {
+  return modes_->error_on_miss.load(std::memory_order_relaxed) == 0 &&
+         Modes::OfAllFunctions()->error_on_miss.load(std::memory_order_relaxed) == 0;
+}
+
+void Calls::Refuse(std::string_view key) const {
+  throw CacheMissError(cache_.name(), std::string(key));
+}
+
+void Calls::Tell(const CallEvent& event) const {
+  if (!options_.listener) return;
+  try {
+    options_.listener(event);
+  } catch (...) {
+    // The call that is going on must not suffer from how it is told.
+  }
+}
+
+SingleFlight::Turn Calls::TakeTurn(std::string_view key) {
+  return flights_.Take(key, options_.longest_wait, [&] {
+    statistics_.CountWait();
+    Tell({.kind = CallEvent::Kind::kWait, .function = cache_.name(), .key = key});
+  });
+}
+
+void Calls::Answer(const CallKey& key, const TypedCall& call) {
+  if (!key.status.ok()) {
+    cache_.Report(key.status);
+    return Compute(key, call, nullptr);
+  }
+  if (Find(key.text, call)) return;
+  if (!MayCompute()) Refuse(key.text);
+  if (!options_.single_flight) return Compute(key, call, nullptr);
+  const SingleFlight::Turn turn = TakeTurn(key.text);
+  // Another process may have computed it since the look before.
+  if (Find(key.text, call)) return;
+  Compute(key, call, turn.held());
+}
+
+void Calls::Recompute(const CallKey& key, const TypedCall& call) {
+  if (!key.status.ok()) cache_.Report(key.status);
+  Compute(key, call, nullptr);
+}
+
+bool Calls::IsToBeAudited() const {
+  if (options_.audit <= 0) return false;
+  static thread_local std::minstd_rand random(std::random_device{}());
+  return std::uniform_real_distribution<double>()(random) < options_.audit;
+}
+
+bool Calls::Find(std::string_view key, const TypedCall& call) {
+  const bool is_audited = IsToBeAudited();
+  std::string stored;
+  CallEvent event = {
+      .kind = CallEvent::Kind::kHit, .function = cache_.name(), .key = key};
+  size_t bytes = 0;
+  const bool found = cache_.Get(key, [&](const storage::Record& record) {
+    absl::Status status = call.decode(record.value);
+    if (is_audited && status.ok()) stored = record.value;
+    event.from_memory = record.from_memory;
+    event.duration = record.compute_time;
+    bytes = record.value.size();
+    return status;
+  });
+  if (!found) return false;
+  if (absl::Status status = call.restore(); !status.ok()) {
+    if (!absl::IsNotFound(status)) cache_.Report(status);
+    return false;
+  }
+  statistics_.CountHit(event.from_memory, bytes, event.duration);
+  Tell(event);
+  if (is_audited) Audit(key, stored, call);
+  return true;
+}
+
+void Calls::Audit(std::string_view key, const std::string& stored, const TypedCall& call) {
+  try {
+    const Stopwatch stopwatch(statistics_);
+    call.compute();
+    if (call.equals(stored)) return;
+    ReportAudit(key, "another result than the one that is stored");
+  } catch (...) {
+    ReportAudit(key, "an exception where a result is stored");
+  }
+  if (absl::Status status = call.decode(stored); !status.ok()) cache_.Report(status);
+  if (absl::Status status = call.restore(); !status.ok()) cache_.Report(status);
+}
+
+void Calls::ReportAudit(std::string_view key, std::string_view difference) {
+  cache_.Report(absl::FailedPreconditionError(absl::StrCat(
+      "audit: the function gives ", std::string(difference), ", for ", std::string(key),
+      ". Either it is not pure, or it was changed: then raise its version")));
+}
+
+void Calls::Compute(const CallKey& key, const TypedCall& call, std::shared_ptr<const void> held) {
+  if (!MayCompute()) Refuse(key.text);
+  statistics_.CountMiss();
+  nanoseconds time;
+  {
+    const Stopwatch stopwatch(statistics_);
+    call.compute();
+    time = stopwatch.time();
+  }
+  Tell({.kind = CallEvent::Kind::kMiss,
+        .function = cache_.name(),
+        .key = key.text,
+        .duration = time});
+  statistics_.SaveNowAndThen();
+  if (!key.status.ok()) return;
+  cache_.Guard("the result cannot be stored", [&] {
+    if (absl::Status status = call.keep(time); !status.ok()) return cache_.Report(status);
+    const std::string value = call.encode();
+    if (cache_.Put(key.text, {.value = value, .compute_time = time, .held = std::move(held)})) {
+      statistics_.CountWritten(value.size());
+    }
+  });
+}
+
+Explanation Calls::Explain(const CallKey& key, Accepts accepts) {
+  if (!key.status.ok()) throw Error("permacache: " + std::string(key.status.message()));
+  Explanation explanation;
+  explanation.key = key.text;
+  absl::Status accepted;
+  storage::Store& store = cache_.StoreOrThrow();
+  const absl::StatusOr<bool> found = store.Get(
+      key.text, [&](const storage::Record& record) { accepted = accepts(record.value); });
+  if (!found.ok()) {
+    explanation.reason = "stored, but it cannot be read: " + found.status().ToString();
+  } else if (*found && accepted.ok()) {
+    explanation.hit = true;
+    explanation.reason = "found";
+  } else if (*found) {
+    explanation.reason = "stored, but " + std::string(accepted.message());
+  }
+  if (explanation.hit) return explanation;
+  absl::StatusOr<std::optional<Explanation::Nearest>> nearest = FindNearest(store, key.text);
+  if (nearest.ok()) explanation.nearest = *std::move(nearest);
+  if (!explanation.reason.empty()) return explanation;
+  if (!nearest.ok()) {
+    explanation.reason = "the cache cannot be read: " + nearest.status().ToString();
+  } else {
+    explanation.reason = explanation.nearest ? "never computed with these arguments, or no longer stored"
+                                             : "nothing is stored";
+  }
+  return explanation;
+}
+
+}  // namespace permacache::memoize

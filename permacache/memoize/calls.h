@@ -1,0 +1,132 @@
+// How the calls of one function are answered: from the cache, or by the function, one at a time for
+// each key; as far as that knows no C++ types.
+#ifndef PERMACACHE_MEMOIZE_CALLS_H_
+#define PERMACACHE_MEMOIZE_CALLS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "permacache/memoize/call_key.h"
+#include "permacache/memoize/explain.h"
+#include "permacache/memoize/function_cache.h"
+#include "permacache/memoize/modes.h"
+#include "permacache/memoize/options.h"
+#include "permacache/memoize/single_flight.h"
+#include "permacache/memoize/statistics.h"
+
+namespace permacache::memoize {
+
+// What of a call depends on the types of its function.
+struct TypedCall {
+  // Runs the function and keeps its result. What it throws reaches the caller.
+  absl::FunctionRef<void()> compute;
+
+  // Keeps the result that these bytes hold. kFailedPrecondition if it is of another type.
+  absl::FunctionRef<absl::Status(std::string_view value)> decode;
+
+  // What is to be done after `decode`, outside of the store, before it is a hit.
+  absl::FunctionRef<absl::Status()> restore;
+
+  // What is to be done after `compute` before the result may be stored; why it may not.
+  absl::FunctionRef<absl::Status(std::chrono::nanoseconds compute_time)> keep;
+
+  // The result that was computed, as bytes.
+  absl::FunctionRef<std::string()> encode;
+
+  // Whether the result that was computed is the one in these bytes.
+  absl::FunctionRef<bool(std::string_view value)> equals;
+};
+
+// What of a call with a batch depends on the types of its function. Elements are told by their
+// places in the list of different keys.
+struct TypedBatch {
+  // Computes these elements and keeps their results. What it throws reaches the caller.
+  absl::FunctionRef<void(std::span<const size_t> elements)> compute;
+
+  // As in TypedCall.
+  absl::FunctionRef<absl::Status(size_t element, std::string_view value)> decode;
+  absl::FunctionRef<absl::Status()> keep;
+  absl::FunctionRef<std::string(size_t element)> encode;
+  absl::FunctionRef<bool(size_t element, std::string_view value)> equals;
+};
+
+// How much of a batch there is to be computed.
+struct BatchPlan {
+  int64_t elements = 0;  // of the batch
+  int64_t cached = 0;    // of them, those that have a result
+  int64_t missing = 0;   // how many the function will be called with: without repetitions
+
+  // About how long that will take, from what computing results of this function has taken so far:
+  // those of the batch, else all that are counted in Stats. Nothing if nothing is known.
+  std::optional<std::chrono::nanoseconds> remaining;
+};
+
+// Every method may be called from any thread, and in a forked child.
+class Calls {
+ public:
+  struct Options {
+    bool single_flight = true;
+    std::optional<std::chrono::nanoseconds> longest_wait = {};
+    double audit = 0;
+    std::optional<size_t> chunk_size = {};
+    Progress batch_progress = {};
+    Listener listener = {};
+    std::filesystem::path turns_file = {};     // in which processes take turns; empty for none
+    std::filesystem::path counts_folder = {};  // where counts are kept; empty for none
+  };
+
+  Calls(FunctionCache& cache, std::shared_ptr<FailureReporter> failures, Options options);
+
+  // Whether calls are not to touch the cache now.
+  bool IsBypassed() const;
+
+  // Whether the function may be called now, and what is thrown if not.
+  bool MayCompute() const;
+  [[noreturn]] void Refuse(std::string_view key) const;
+
+  void Answer(const CallKey& key, const TypedCall& call);
+  void Recompute(const CallKey& key, const TypedCall& call);
+
+  // The keys differ from each other. If one is not known none are, and nothing is stored.
+  void AnswerBatch(std::span<const std::string> keys, const TypedBatch& batch);
+  void RecomputeBatch(std::span<const std::string> keys, const TypedBatch& batch);
+
+  // `accepts` says whether a value is one of the function's results.
+  using Accepts = absl::FunctionRef<absl::Status(std::string_view value)>;
+  BatchPlan Plan(std::span<const std::string> keys,
+                 absl::FunctionRef<absl::Status(size_t key, std::string_view value)> accepts);
+  Explanation Explain(const CallKey& key, Accepts accepts);
+
+  const std::shared_ptr<Modes>& modes() const { return modes_; }
+  const Statistics& statistics() const { return statistics_; }
+
+ private:
+  class BatchRun;
+
+  bool Find(std::string_view key, const TypedCall& call);
+  void Audit(std::string_view key, const std::string& stored, const TypedCall& call);
+  void ReportAudit(std::string_view key, std::string_view difference);
+  bool IsToBeAudited() const;
+  void Compute(const CallKey& key, const TypedCall& call, std::shared_ptr<const void> held);
+  SingleFlight::Turn TakeTurn(std::string_view key);
+  void Tell(const CallEvent& event) const;
+
+  FunctionCache& cache_;
+  const Options options_;
+  const std::shared_ptr<Modes> modes_ = std::make_shared<Modes>();
+  SingleFlight flights_;
+  Statistics statistics_;
+};
+
+}  // namespace permacache::memoize
+
+#endif  // PERMACACHE_MEMOIZE_CALLS_H_

@@ -1,0 +1,74 @@
+// What happens to the calls of a function, counted; for the process, and over all processes in a
+// file beside the results.
+#ifndef PERMACACHE_MEMOIZE_STATISTICS_H_
+#define PERMACACHE_MEMOIZE_STATISTICS_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "permacache/memoize/failure_reporter.h"
+#include "permacache/memoize/options.h"
+
+namespace permacache::memoize {
+
+// Counts for one handle. Every method may be called from any thread, and in a forked child.
+class Statistics {
+ public:
+  // `folder` is that of the function, where sums over all processes are kept; empty for none.
+  Statistics(std::filesystem::path folder, std::shared_ptr<FailureReporter> failures);
+  Statistics(const Statistics&) = delete;
+  Statistics& operator=(const Statistics&) = delete;
+  ~Statistics();  // saves what was counted
+
+  void CountHit(bool from_memory, size_t bytes, std::chrono::nanoseconds saved);
+  void CountMiss() { Add(misses_, 1); }
+  void CountComputed(std::chrono::nanoseconds time) { Add(computed_, time.count()); }
+  void CountWait() { Add(waits_, 1); }
+  void CountWritten(size_t bytes) { Add(bytes_written_, static_cast<int64_t>(bytes)); }
+
+  FunctionStats OfThisProcess() const;
+
+  // Of all processes, and of this one what it has not saved yet.
+  FunctionStats OfAllProcesses() const;
+
+  // Saves what was counted if that was not done for a while.
+  void SaveNowAndThen();
+
+ private:
+  friend class StatisticsRegistry;
+  using Count = std::atomic<int64_t>;
+
+  static void Add(Count& count, int64_t number) {
+    count.fetch_add(number, std::memory_order_relaxed);
+  }
+  void Save();
+
+  const std::filesystem::path folder_;
+  const std::shared_ptr<FailureReporter> failures_;
+
+  Count memory_hits_ = 0;
+  Count disk_hits_ = 0;
+  Count misses_ = 0;
+  Count waits_ = 0;
+  Count bytes_read_ = 0;
+  Count bytes_written_ = 0;
+  Count computed_ = 0;  // nanoseconds, as the next
+  Count saved_ = 0;
+
+  FunctionStats saved_in_file_;  // guarded by the registry's mutex
+  std::atomic<std::chrono::steady_clock::rep> next_save_;
+};
+
+// Saves what all functions of this process have counted.
+void SaveAllStatistics();
+
+// What was counted for all functions of this process, also those that are gone.
+FunctionStats StatisticsOfThisProcess();
+
+}  // namespace permacache::memoize
+
+#endif  // PERMACACHE_MEMOIZE_STATISTICS_H_

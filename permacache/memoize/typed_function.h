@@ -1,0 +1,157 @@
+// A function with its parameters and its cache: what every kind of call of it needs.
+#ifndef PERMACACHE_MEMOIZE_TYPED_FUNCTION_H_
+#define PERMACACHE_MEMOIZE_TYPED_FUNCTION_H_
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "permacache/codec/codec.h"
+#include "permacache/key/key.h"
+#include "permacache/memoize/binding.h"
+#include "permacache/memoize/cache.h"
+#include "permacache/memoize/call_key.h"
+#include "permacache/memoize/file_contents.h"
+#include "permacache/memoize/signature.h"
+
+namespace permacache::memoize {
+
+// In place of the result of a function that returns nothing.
+struct Nothing {};
+
+template <class Result>
+using ValueOf = std::conditional_t<std::is_void_v<Result>, Nothing, Result>;
+
+// Makes results of what was stored: of their type or, by functions that the user gave, of what it
+// was before.
+template <class Stored>
+class Upgrades {
+ public:
+  // `upgrade` makes a Stored of an Old.
+  template <class Old, class Upgrade>
+  void Add(Upgrade upgrade) {
+    upgrades_.push_back(
+        {.is_old = &codec::HasShapeOf<Old>,
+         .decode = [upgrade = std::move(upgrade)](std::string_view value) -> absl::StatusOr<Stored> {
+           absl::StatusOr<Old> old = codec::Decode<Old>(value);
+           if (!old.ok()) return old.status();
+           return upgrade(*std::move(old));
+         }});
+  }
+
+  absl::StatusOr<Stored> Decode(std::string_view value) const {
+    for (const Upgrade& upgrade : upgrades_) {
+      if (upgrade.is_old(value)) return upgrade.decode(value);
+    }
+    return codec::Decode<Stored>(value);
+  }
+
+  // Whether Decode would find one of the types that it knows.
+  absl::Status Accept(std::string_view value) const {
+    bool is_known = codec::HasShapeOf<Stored>(value);
+    for (const Upgrade& upgrade : upgrades_) is_known = is_known || upgrade.is_old(value);
+    return is_known ? absl::OkStatus()
+                    : absl::FailedPreconditionError("it is of another type: the function's result "
+                                                    "had another shape");
+  }
+
+ private:
+  struct Upgrade {
+    bool (*is_old)(std::string_view);
+    std::function<absl::StatusOr<Stored>(std::string_view)> decode;
+  };
+  std::vector<Upgrade> upgrades_;
+};
+
+template <class Callable, class Signature, class... Parameters>
+struct TypedFunction;
+
+template <class Callable, class R, class... Declared, class... Parameters>
+struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
+  using Result = std::remove_cvref_t<R>;
+  using Binding = memoize::Binding<Parameters...>;
+  using Arguments = std::tuple<Passed<Declared>...>;
+  using Indices = std::index_sequence_for<Parameters...>;
+
+  static constexpr size_t kEnoughForMostKeys = 256;
+
+  template <size_t kIndex>
+  using ParameterAt = std::tuple_element_t<kIndex, std::tuple<Parameters...>>;
+
+  static constexpr bool kHasBatch = (Parameters::Keying::kIsBatch || ...);
+  static constexpr bool kHasOutFiles = (Parameters::Keying::kIsOutFile || ...);
+
+  // The fields of a single struct without a name are themselves the arguments.
+  static constexpr bool kFieldsAreArguments =
+      sizeof...(Declared) == 1 && (key::WrittenByFields<std::remove_cvref_t<Declared>> && ...) &&
+      (std::is_same_v<Parameters, Parameter<PositionName<0>, Declared, NoDefault>> && ...);
+
+  OpenedFunction opened;
+  Callable callable;
+  std::tuple<Parameters...> parameters;
+
+  FunctionCache& cache() const { return *opened.cache; }
+  Calls& calls() const { return *opened.calls; }
+
+  // The key of a call in which columns[i] is what stands for argument i.
+  template <class Columns>
+  CallKey KeyOf(const Columns& columns) const {
+    CallKey key;
+    key.text.reserve(kEnoughForMostKeys);
+    if constexpr (kFieldsAreArguments) {
+      key::Output out{key.text, opened.key_format};
+      key::AppendFields(out, std::get<0>(columns));
+    } else {
+      CallKeyWriter writer(key, opened.key_format, *opened.files);
+      [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+        (AppendMember<Binding::kOrderOfNames[kIndex]>(writer, columns), ...);
+      }
+      (Indices());
+      writer.End();
+    }
+    return key;
+  }
+
+  R Invoke(Passed<Declared>... arguments) const {
+    return std::invoke(callable, Argument<Declared>(std::forward<Passed<Declared>>(arguments))...);
+  }
+
+  // A result belongs to the files' contents of before only if they are still the same.
+  absl::Status CheckUnchanged(const CallKey& key) const {
+    for (const FileContent& file : key.files) {
+      if (!opened.files->IsUnchanged(file)) return ChangedMeanwhile(file);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  template <size_t kIndex, class Columns>
+  void AppendMember(CallKeyWriter& writer, const Columns& columns) const {
+    const auto& parameter = std::get<kIndex>(parameters);
+    parameter.keying.AppendMember(writer, parameter.name(), std::get<kIndex>(columns));
+  }
+
+  // A bound argument as the function wants it: a copy where it takes an rvalue of something that
+  // the caller still has.
+  template <class D>
+  static decltype(auto) Argument(Passed<D> argument) {
+    using Value = std::remove_cvref_t<D>;
+    if constexpr (std::is_rvalue_reference_v<D> && std::is_copy_constructible_v<Value>) {
+      return Value(argument);
+    } else {
+      return static_cast<Passed<D>>(argument);
+    }
+  }
+};
+
+}  // namespace permacache::memoize
+
+#endif  // PERMACACHE_MEMOIZE_TYPED_FUNCTION_H_
