@@ -29,12 +29,12 @@ struct Explanation {
   };
 
   bool hit = false;
-  std::string key;     // of the call
-  std::string reason;  // in words: "found", "never computed with these arguments"
+  std::string key = {};     // of the call
+  std::string reason = {};  // in words: "found", "never computed with these arguments"
 
   // On a miss the stored call whose key differs in the fewest parameters; among those the one whose
   // texts differ least, then the latest.
-  std::optional<Nearest> nearest;
+  std::optional<Nearest> nearest = {};
 
   // Some lines for a log, without a newline at the end. Long keys are shortened.
   std::string ToString() const;
@@ -42,9 +42,9 @@ struct Explanation {
 
 namespace memoize {
 
-// The stored call that is nearest to a call of this key, if any are stored; the call itself, without
-// differences, if it is. Looks at the keys of all entries and at no values, in memory that does not
-// grow with their number. Entries that cannot be read are passed over.
+// The stored call that is nearest to a call of this key, if any are stored; the call itself,
+// without differences, if it is. Looks at the keys of all entries and at no values, in memory that
+// does not grow with their number. Entries that cannot be read are passed over.
 absl::StatusOr<std::optional<Explanation::Nearest>> FindNearest(storage::Store& store,
                                                                 std::string_view key);
 
