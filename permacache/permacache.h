@@ -11,6 +11,7 @@
 //   memoize/options.h          CacheOptions, FunctionOptions, Failure, FunctionStats
 //   memoize/cached_function.h  what a cached function can be asked
 //   memoize/keying.h           what of an argument enters the key
+//   memoize/string_form.h      StringForm: a value as a text, as a key function
 //   key/key.h                  KeyText, StableHash, KeyWriter: which arguments there can be
 //   key/hashed.h               Hashed: a large argument that is hashed once
 //   key/array_view.h           ArrayView: arrays of several dimensions

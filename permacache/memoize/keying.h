@@ -172,7 +172,8 @@ template <class Derived>
 class Keyable {
  public:
   // What `function` makes of the value stands in the key: "mesh"_a.Key(&Mesh::name). It must be
-  // pure, and different for values for which the result differs. StableHash is such a function.
+  // pure, and different for values for which the result differs. StableHash and StringForm
+  // (string_form.h) are such functions.
   template <class Function>
   constexpr auto Key(Function function) const {
     return self().With(KeyFunction<Function>(std::move(function)));

@@ -34,6 +34,7 @@
 #include "permacache/memoize/options.h"
 #include "permacache/memoize/parameter.h"
 #include "permacache/memoize/signature.h"
+#include "permacache/memoize/string_form.h"
 
 namespace permacache {
 namespace memoize {

@@ -68,7 +68,18 @@ TEST_F(GoldenCheckTest, HasValuesOfEveryGroupAndCalls) {
       {"scalar", 24},        {"struct", 24}, {"tree", 24}, {"struct_of_arrays", 24},
       {"tuple_key_dict", 24}};
   EXPECT_EQ(groups, expected);
-  EXPECT_EQ(keys.at("calls").size(), 60u);
+  std::map<std::string, int> calls;
+  for (const json& item : keys.at("calls")) {
+    ++calls[item.at("function").get<std::string>() + ", " +
+            item.at("key_function").get<std::string>()];
+  }
+  const std::map<std::string, int> expected_calls{
+      {"f, none", 30},
+      {"g, t: drop_if(v < 3)", 6},
+      {"g, t: drop_if_equal(0)", 6},
+      {"g, t: drop_if_equal(0, stable_hash)", 6},
+      {"h, large_argument: stable_hash, not_json_argument: str, transient_flag: ignored", 12}};
+  EXPECT_EQ(calls, expected_calls);
 }
 
 TEST_F(GoldenCheckTest, CountsAKeyThatDiffers) {
@@ -90,6 +101,33 @@ TEST_F(GoldenCheckTest, CountsACallWhoseKeyDiffers) {
     EXPECT_EQ(outcome.last_line, "59 matched, 1 mismatched\n") << i;
     EXPECT_EQ(outcome.exit_code, 1) << i;
   }
+}
+
+// The file has calls with integers alone where the key is what str() gives.
+TEST_F(GoldenCheckTest, KnowsWhatStrGivesInACall) {
+  const json no = {{"bool", false}};
+  const std::string hash_of_no =
+      R"("fcbcf165908dd18a9e49f7ff27810176db8e9f63b4352213741664245224f8aa")";
+  const auto call = [&](const json& argument, const std::string& text) {
+    return json{{"function", "h"},
+                {"key_function",
+                 "large_argument: stable_hash, not_json_argument: str, transient_flag: ignored"},
+                {"args", {no}},
+                {"kwargs", {{"transient_flag", {{"bool", true}}}, {"not_json_argument", argument}}},
+                {"key", R"({"large_argument": )" + hash_of_no + R"(, "not_json_argument": )" +
+                            text + R"(, "transient_flag": null})"}};
+  };
+  const json calls = {call({{"null", true}}, R"("None")"),
+                      call({{"bool", true}}, R"("True")"),
+                      call({{"int", "-170141183460469231731687303715884105728"}},
+                           R"("-170141183460469231731687303715884105728")"),
+                      call({{"float", "0x3ff0000000000000"}}, R"("1.0")"),
+                      call({{"float", "0x3ee4f8b588e368f1"}}, R"("1e-05")"),
+                      call({{"float", "0xfff0000000000000"}}, R"("-inf")"),
+                      call({{"float", "0x7ff8000000000000"}}, R"("nan")"),
+                      call({{"str", "a \"ä\""}}, R"("a \"\u00e4\"")")};
+  const Outcome outcome = CheckText(json{{"cases", json::array()}, {"calls", calls}}.dump());
+  EXPECT_EQ(outcome.last_line, "8 matched, 0 mismatched\n");
 }
 
 TEST_F(GoldenCheckTest, CountsAValueThatItCannotRead) {

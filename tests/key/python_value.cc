@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <complex>
 #include <concepts>
 #include <cstdio>
@@ -11,6 +10,8 @@
 #include <stdexcept>
 #include <string_view>
 #include <type_traits>
+
+#include "permacache/memoize/string_form.h"
 
 namespace permacache::golden {
 namespace {
@@ -329,18 +330,18 @@ Value ValueFromJson(const json& value) {
   Refuse("a value of an unknown form", value);
 }
 
-std::string PythonStr(const Value& value) {
-  if (std::holds_alternative<std::monostate>(value.content)) return "None";
-  if (const bool* truth = std::get_if<bool>(&value.content)) return *truth ? "True" : "False";
-  if (const auto* text = std::get_if<std::string>(&value.content)) return *text;
-  if (const double* number = std::get_if<double>(&value.content)) {
-    // repr differs from JSON in how it names what is no number.
-    if (*number != *number) return "nan";
-    if (std::isinf(*number)) return *number > 0 ? "inf" : "-inf";
-    return KeyText(*number);
-  }
-  if (std::holds_alternative<key::Int128>(value.content)) return KeyText(value, KeyFormat::kPython);
-  throw std::runtime_error("str() of this value is not known");
+Value PythonStr(const Value& value) {
+  return std::visit(
+      [&]<class T>(const T& content) -> Value {
+        using Known =
+            std::variant<std::monostate, bool, key::Int128, double, std::string, std::u16string>;
+        if constexpr (kIsAmong<T, Known>) {
+          return StringForm(content, KeyFormat::kPython);
+        } else {
+          throw std::runtime_error("str() of this value is not known");
+        }
+      },
+      value.content);
 }
 
 }  // namespace permacache::golden

@@ -124,8 +124,9 @@ nlohmann::json ParseFile(const std::string& text);
 // Throws std::runtime_error if the value is of no known form, or does not fit the struct it names.
 Value ValueFromJson(const nlohmann::json& json);
 
-// str(value) of Python, for numbers, strings and None. Throws std::runtime_error for others.
-std::string PythonStr(const Value& value);
+// str(value) of Python, for numbers, strings and None: what StringForm gives. Throws
+// std::runtime_error for others.
+Value PythonStr(const Value& value);
 
 }  // namespace permacache::golden
 

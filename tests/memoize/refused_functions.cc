@@ -38,6 +38,15 @@ void Use() {
 #ifdef KEY_FUNCTION_WITHOUT_KEY
   auto g = Memoize("g", F, "x"_a.Key([](int x) { return Opaque(x); }), "y"_a, "z"_a);
 #endif
+#ifdef STRING_FORM_WITHOUT_TEXT
+  auto g = Memoize(
+      "g", [](const Opaque& opaque) { return opaque.value(); },
+      "opaque"_a.Key(permacache::StringForm));
+#endif
+#ifdef STRING_FORM_OF_A_POINTER
+  auto g = Memoize(
+      "g", [](const int* x) { return *x; }, "x"_a.Key(permacache::StringForm));
+#endif
 #ifdef KEYING_TWICE
   auto g = Memoize("g", F, "x"_a.Ignore().DropIfEqual(0), "y"_a, "z"_a);
 #endif
