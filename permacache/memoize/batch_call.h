@@ -26,8 +26,11 @@ namespace permacache::memoize {
 
 // What a function with a batch may return: a list with a result for each element.
 template <class Result>
-concept BatchResult = std::ranges::forward_range<Result> && std::is_default_constructible_v<Result> &&
-    requires(Result& result, typename Result::value_type value) { result.push_back(std::move(value)); };
+concept BatchResult = std::ranges::forward_range<Result> &&
+    std::is_default_constructible_v<Result> &&
+    requires(Result& result, typename Result::value_type value) {
+  result.push_back(std::move(value));
+};
 
 // What may be a batch: a list to which elements can be added, or a view of an array.
 template <class Value>
@@ -37,7 +40,9 @@ concept BatchOfList = std::ranges::forward_range<const Value> &&
 };
 template <class Value>
 concept BatchOfView = std::ranges::view<Value> && std::ranges::forward_range<const Value> &&
-    std::is_constructible_v<Value, const std::vector<std::ranges::range_value_t<const Value>>&>;
+                      std::is_constructible_v < Value,
+        const std::vector<std::ranges::range_value_t<const Value>>
+& > ;
 
 // What stands for an argument that all elements share.
 template <class Value>
@@ -56,7 +61,8 @@ template <class Value>
 class Elements {
  public:
   explicit Elements(const Value& value) : value_(value) {
-    for (auto i = std::ranges::begin(value); i != std::ranges::end(value); ++i) places_.push_back(i);
+    for (auto i = std::ranges::begin(value); i != std::ranges::end(value); ++i)
+      places_.push_back(i);
   }
 
   size_t size() const { return places_.size(); }
@@ -84,9 +90,9 @@ class Elements {
 namespace internal {
 
 template <class Parameter>
-using ColumnOf =
-    std::conditional_t<Parameter::Keying::kIsBatch, Elements<std::remove_cvref_t<typename Parameter::Declared>>,
-                       Common<std::remove_cvref_t<typename Parameter::Declared>>>;
+using ColumnOf = std::conditional_t<Parameter::Keying::kIsBatch,
+                                    Elements<std::remove_cvref_t<typename Parameter::Declared>>,
+                                    Common<std::remove_cvref_t<typename Parameter::Declared>>>;
 
 template <class Function, class Indices>
 struct ColumnsOf;
@@ -232,7 +238,9 @@ class BatchCall {
     std::unordered_map<std::string, size_t> known;
     for (size_t i = 0; i < length_; ++i) {
       CallKey key = std::apply(
-          [&](const auto&... column) { return function_.KeyOf(std::forward_as_tuple(column[i]...)); },
+          [&](const auto&... column) {
+            return function_.KeyOf(std::forward_as_tuple(column[i]...));
+          },
           columns_);
       if (!key.status.ok()) return key.status;
       const auto [at, is_new] = known.try_emplace(key.text, keys_.size());
@@ -294,11 +302,8 @@ class BatchCall {
     const auto equals = [&](size_t key, std::string_view value) {
       return codec::Encode(*results_[key], codec::EncodingOf(value)) == value;
     };
-    answer(TypedBatch{.compute = compute,
-                      .decode = decode,
-                      .keep = keep,
-                      .encode = encode,
-                      .equals = equals});
+    answer(TypedBatch{
+        .compute = compute, .decode = decode, .keep = keep, .encode = encode, .equals = equals});
     return Assemble();
   }
 

@@ -131,16 +131,15 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
         options.name, shared_->Open(place, of_place, failures), failures);
   };
   const std::string out_files(memoize::kOutFilesName);
-  memoize::OpenedFunction opened{
-      .cache = open(folder, options.name),
-      .calls = nullptr,
-      .files = shared_->files,
-      .out_files = std::make_unique<memoize::OutFileCache>(
-          open(folder / out_files, options.name + "/" + out_files), shared_->files,
-          options.out_files),
-      .key_format = options.key_format,
-      .encoding = options.encoding,
-      .has_batch_options = options.chunk_size || options.batch_progress};
+  memoize::OpenedFunction opened{.cache = open(folder, options.name),
+                                 .calls = nullptr,
+                                 .files = shared_->files,
+                                 .out_files = std::make_unique<memoize::OutFileCache>(
+                                     open(folder / out_files, options.name + "/" + out_files),
+                                     shared_->files, options.out_files),
+                                 .key_format = options.key_format,
+                                 .encoding = options.encoding,
+                                 .has_batch_options = options.chunk_size || options.batch_progress};
   opened.calls = std::make_unique<memoize::Calls>(
       *opened.cache, failures,
       memoize::Calls::Options{
@@ -157,9 +156,10 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
 
 void memoize::CheckOptions(const OpenedFunction& opened, bool has_batch) {
   if (has_batch || !opened.has_batch_options) return;
-  throw Error("permacache: " + opened.cache->name() +
-              ": chunk_size and batch_progress are for functions with a Batch() parameter, and this "
-              "one has none");
+  throw Error(
+      "permacache: " + opened.cache->name() +
+      ": chunk_size and batch_progress are for functions with a Batch() parameter, and this "
+      "one has none");
 }
 
 void SyncAll() {

@@ -18,8 +18,8 @@ namespace memoize {
 // What a cached function needs of its cache.
 struct OpenedFunction {
   std::unique_ptr<FunctionCache> cache;
-  std::unique_ptr<Calls> calls;             // which use it
-  std::shared_ptr<FileContents> files;      // of the whole cache
+  std::unique_ptr<Calls> calls;         // which use it
+  std::shared_ptr<FileContents> files;  // of the whole cache
   std::unique_ptr<OutFileCache> out_files;
   KeyFormat key_format;
   Encoding encoding;

@@ -51,7 +51,8 @@ namespace permacache {
 //   bool f.Forget(arguments)     removes the result; returns whether there was one. Throws Error if
 //                                it cannot.
 //   Explanation
-//        f.Explain(arguments)    why f(arguments) would be a hit or a miss: the nearest call that is
+//        f.Explain(arguments)    why f(arguments) would be a hit or a miss: the nearest call that
+//        is
 //                                stored, and in what it differs. Reads the keys of all entries.
 //                                Throws Error if it cannot.
 //
@@ -61,7 +62,8 @@ namespace permacache {
 // Explain explains the first element that is missing, and there is
 //
 //   BatchPlan
-//        f.Plan(arguments)       how many elements are there, and about how long the rest will take.
+//        f.Plan(arguments)       how many elements are there, and about how long the rest will
+//        take.
 template <class Callable, class Signature, class... Parameters>
 class CachedFunction;
 
@@ -82,8 +84,8 @@ class CachedFunction<Callable, memoize::Signature<R, Declared...>, Parameters...
   // What Memoize calls.
   CachedFunction(memoize::OpenedFunction opened, Callable callable,
                  std::tuple<Parameters...> parameters)
-      : shared_(std::make_shared<Shared>(Shared{
-            {std::move(opened), std::move(callable), std::move(parameters)}, Upgrades()})) {}
+      : shared_(std::make_shared<Shared>(
+            Shared{{std::move(opened), std::move(callable), std::move(parameters)}, Upgrades()})) {}
 
   // Lets the function serve results that it stored when they were of the type Old: `upgrade` makes
   // a result (of a batch, one element's) of an Old. Without it they are misses. To be said at once,
@@ -141,8 +143,8 @@ class CachedFunction<Callable, memoize::Signature<R, Declared...>, Parameters...
   auto DoAsync(Positional positional, Named&... named) const {
     return Function::Binding::Bind(
         [&](Passed<Declared>... arguments) {
-          return Start(
-              std::tuple<std::remove_cvref_t<Declared>...>(std::forward<Passed<Declared>>(arguments)...));
+          return Start(std::tuple<std::remove_cvref_t<Declared>...>(
+              std::forward<Passed<Declared>>(arguments)...));
         },
         shared_->parameters, std::move(positional), named...);
   }

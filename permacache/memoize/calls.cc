@@ -93,8 +93,7 @@ bool Calls::IsToBeAudited() const {
 bool Calls::Find(std::string_view key, const TypedCall& call) {
   const bool is_audited = IsToBeAudited();
   std::string stored;
-  CallEvent event = {
-      .kind = CallEvent::Kind::kHit, .function = cache_.name(), .key = key};
+  CallEvent event = {.kind = CallEvent::Kind::kHit, .function = cache_.name(), .key = key};
   size_t bytes = 0;
   const bool found = cache_.Get(key, [&](const storage::Record& record) {
     absl::Status status = call.decode(record.value);
@@ -164,8 +163,8 @@ Explanation Calls::Explain(const CallKey& key, Accepts accepts) {
   explanation.key = key.text;
   absl::Status accepted;
   storage::Store& store = cache_.StoreOrThrow();
-  const absl::StatusOr<bool> found = store.Get(
-      key.text, [&](const storage::Record& record) { accepted = accepts(record.value); });
+  const absl::StatusOr<bool> found =
+      store.Get(key.text, [&](const storage::Record& record) { accepted = accepts(record.value); });
   if (!found.ok()) {
     explanation.reason = "stored, but it cannot be read: " + found.status().ToString();
   } else if (*found && accepted.ok()) {
@@ -181,8 +180,9 @@ Explanation Calls::Explain(const CallKey& key, Accepts accepts) {
   if (!nearest.ok()) {
     explanation.reason = "the cache cannot be read: " + nearest.status().ToString();
   } else {
-    explanation.reason = explanation.nearest ? "never computed with these arguments, or no longer stored"
-                                             : "nothing is stored";
+    explanation.reason = explanation.nearest
+                             ? "never computed with these arguments, or no longer stored"
+                             : "nothing is stored";
   }
   return explanation;
 }

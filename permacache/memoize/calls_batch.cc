@@ -239,9 +239,8 @@ void Calls::RecomputeBatch(std::span<const std::string> keys, const TypedBatch& 
   BatchRun(*this, keys, batch).ComputeAll(AllOf(keys));
 }
 
-BatchPlan Calls::Plan(
-    std::span<const std::string> keys,
-    absl::FunctionRef<absl::Status(size_t key, std::string_view value)> accepts) {
+BatchPlan Calls::Plan(std::span<const std::string> keys,
+                      absl::FunctionRef<absl::Status(size_t key, std::string_view value)> accepts) {
   int64_t known = 0;
   nanoseconds cost{};
   cache_.GetMany(keys, [&](size_t key, const storage::Record& record) {

@@ -64,7 +64,7 @@ class FunctionCache {
   // Counts something that went wrong, and tells of it if it is the first of its kind.
   void Report(const absl::Status& status) { failures_->Report(status); }
 
- const std::string& name() const { return name_; }
+  const std::string& name() const { return name_; }
 
   // For questions beyond these; throws Error if it cannot be opened.
   storage::Store& StoreOrThrow();

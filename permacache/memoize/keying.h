@@ -192,8 +192,7 @@ class Keyable {
   template <class Predicate, class Function>
   constexpr auto DropIf(Predicate predicate, Function function) const {
     using Kept = KeyFunction<Function>;
-    return self().With(
-        DroppedIf<Predicate, Kept>(std::move(predicate), Kept(std::move(function))));
+    return self().With(DroppedIf<Predicate, Kept>(std::move(predicate), Kept(std::move(function))));
   }
 
   // The same for the one value that the function had in mind before it had this parameter.
@@ -215,12 +214,12 @@ class Keyable {
   // does not show in their times at once.
   constexpr auto FileContents() const { return self().With(ContentsOfFiles()); }
 
-  // The value is the path of a file that the function writes. It is not part of the key: the file is
-  // part of the result. A repeated call puts it at the path that it is given, whole or not at all
-  // and with its permissions, unless just this content is there already; the cache keeps a copy for
-  // that (or as FunctionOptions::out_files says). There may be several such parameters. A file that
-  // a function has not written when it returns, or that changes meanwhile, is a failure, and the
-  // result is not stored. Not together with Batch().
+  // The value is the path of a file that the function writes. It is not part of the key: the file
+  // is part of the result. A repeated call puts it at the path that it is given, whole or not at
+  // all and with its permissions, unless just this content is there already; the cache keeps a copy
+  // for that (or as FunctionOptions::out_files says). There may be several such parameters. A file
+  // that a function has not written when it returns, or that changes meanwhile, is a failure, and
+  // the result is not stored. Not together with Batch().
   constexpr auto OutFile() const { return self().With(WrittenFile()); }
 
   // The function takes many values at once, as a list or view, and returns a list with a result for
@@ -228,9 +227,7 @@ class Keyable {
   // `function` makes of it, if that is given, stands in the key. The function is called with those
   // that have no result yet, each once, and not at all if there are none. Several such parameters
   // advance together and must have equal lengths.
-  constexpr auto Batch() const {
-    return self().With(ElementByElement<WholeValue>(WholeValue()));
-  }
+  constexpr auto Batch() const { return self().With(ElementByElement<WholeValue>(WholeValue())); }
   template <class Function>
   constexpr auto Batch(Function function) const {
     using Kept = KeyFunction<Function>;

@@ -32,8 +32,9 @@ using Looked = std::conditional_t<std::is_void_v<Result>, bool, std::optional<Va
 
 // What an object of Function's types stores as the result.
 template <class Function>
-using StoredOf = std::conditional_t<Function::kHasOutFiles, WithFiles<ValueOf<typename Function::Result>>,
-                                    ValueOf<typename Function::Result>>;
+using StoredOf =
+    std::conditional_t<Function::kHasOutFiles, WithFiles<ValueOf<typename Function::Result>>,
+                       ValueOf<typename Function::Result>>;
 
 template <class Function>
 class OneCall {
@@ -60,7 +61,8 @@ class OneCall {
 
   Result Recompute() {
     if (function_.calls().IsBypassed()) return Answer();
-    Make([&](const CallKey& key, const TypedCall& call) { function_.calls().Recompute(key, call); });
+    Make(
+        [&](const CallKey& key, const TypedCall& call) { function_.calls().Recompute(key, call); });
     return Take();
   }
 
@@ -83,8 +85,8 @@ class OneCall {
   LookedUp Lookup() {
     const CallKey key = KeyOfCall();
     const auto decode = [&](const storage::Record& record) { return Decode(record.value); };
-    const bool found = key.status.ok() && function_.cache().Get(key.text, decode) &&
-                       Restore(key.text).ok();
+    const bool found =
+        key.status.ok() && function_.cache().Get(key.text, decode) && Restore(key.text).ok();
     if constexpr (std::is_void_v<Result>) {
       return found;
     } else {

@@ -70,8 +70,13 @@ class Spelling {
 
   template <NamedArgument... Named>
   BatchPlan Plan(Passed<Positional>... positional, Named... named) const {
-    return On([](auto& call) { return call.Plan(); },
-              std::forward<Passed<Positional>>(positional)..., named...);
+    return On(
+        [](auto& call) {
+          constexpr bool kHasBatch = requires { call.Plan(); };
+          static_assert(kHasBatch, "permacache: Plan is for functions with a Batch() parameter");
+          if constexpr (kHasBatch) return call.Plan();
+        },
+        std::forward<Passed<Positional>>(positional)..., named...);
   }
 
  private:

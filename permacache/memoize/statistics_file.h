@@ -1,5 +1,5 @@
-// The file in which the counts of a function are summed up over all processes; FORMAT.md beside this
-// file describes it.
+// The file in which the counts of a function are summed up over all processes; FORMAT.md beside
+// this file describes it.
 #ifndef PERMACACHE_MEMOIZE_STATISTICS_FILE_H_
 #define PERMACACHE_MEMOIZE_STATISTICS_FILE_H_
 

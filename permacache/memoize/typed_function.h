@@ -38,13 +38,13 @@ class Upgrades {
   // `upgrade` makes a Stored of an Old.
   template <class Old, class Upgrade>
   void Add(Upgrade upgrade) {
-    upgrades_.push_back(
-        {.is_old = &codec::HasShapeOf<Old>,
-         .decode = [upgrade = std::move(upgrade)](std::string_view value) -> absl::StatusOr<Stored> {
-           absl::StatusOr<Old> old = codec::Decode<Old>(value);
-           if (!old.ok()) return old.status();
-           return upgrade(*std::move(old));
-         }});
+    upgrades_.push_back({.is_old = &codec::HasShapeOf<Old>,
+                         .decode = [upgrade = std::move(upgrade)](
+                                       std::string_view value) -> absl::StatusOr<Stored> {
+                           absl::StatusOr<Old> old = codec::Decode<Old>(value);
+                           if (!old.ok()) return old.status();
+                           return upgrade(*std::move(old));
+                         }});
   }
 
   absl::StatusOr<Stored> Decode(std::string_view value) const {
@@ -59,8 +59,9 @@ class Upgrades {
     bool is_known = codec::HasShapeOf<Stored>(value);
     for (const Upgrade& upgrade : upgrades_) is_known = is_known || upgrade.is_old(value);
     return is_known ? absl::OkStatus()
-                    : absl::FailedPreconditionError("it is of another type: the function's result "
-                                                    "had another shape");
+                    : absl::FailedPreconditionError(
+                          "it is of another type: the function's result "
+                          "had another shape");
   }
 
  private:

@@ -1,6 +1,4 @@
 // Functions that take many values at once.
-#include "permacache/memoize/batch_call.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -14,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "permacache/memoize/batch_call.h"
 #include "permacache/memoize/memoize.h"
 #include "permacache/testing/processes.h"
 #include "permacache/testing/temporary_directory.h"
@@ -70,16 +69,14 @@ class BatchTest : public ::testing::Test {
 
 TEST_F(BatchTest, TheFunctionGetsWhatIsMissingOnce) {
   auto f = Pair();
-  EXPECT_THAT(f({1, 2, 3}, "abc"),
-              ElementsAre(::testing::Pair(1, "abc"), ::testing::Pair(2, "abc"),
-                          ::testing::Pair(3, "abc")));
-  EXPECT_THAT(f({1, 5, 3, 1, 5}, "abc"),
-              ElementsAre(::testing::Pair(1, "abc"), ::testing::Pair(5, "abc"),
-                          ::testing::Pair(3, "abc"), ::testing::Pair(1, "abc"),
-                          ::testing::Pair(5, "abc")));
-  EXPECT_THAT(f({3, 5, 1}, "abc"),
-              ElementsAre(::testing::Pair(3, "abc"), ::testing::Pair(5, "abc"),
-                          ::testing::Pair(1, "abc")));
+  EXPECT_THAT(f({1, 2, 3}, "abc"), ElementsAre(::testing::Pair(1, "abc"), ::testing::Pair(2, "abc"),
+                                               ::testing::Pair(3, "abc")));
+  EXPECT_THAT(
+      f({1, 5, 3, 1, 5}, "abc"),
+      ElementsAre(::testing::Pair(1, "abc"), ::testing::Pair(5, "abc"), ::testing::Pair(3, "abc"),
+                  ::testing::Pair(1, "abc"), ::testing::Pair(5, "abc")));
+  EXPECT_THAT(f({3, 5, 1}, "abc"), ElementsAre(::testing::Pair(3, "abc"), ::testing::Pair(5, "abc"),
+                                               ::testing::Pair(1, "abc")));
   EXPECT_THAT(given_, ElementsAre(ElementsAre(1, 2, 3), ElementsAre(5)));
   EXPECT_EQ(f.Stats().misses, 4);
   EXPECT_EQ(f.Size(), 4);
@@ -91,14 +88,14 @@ TEST_F(BatchTest, ElementsAreKeptAsTheKeyFunctionSays) {
   EXPECT_THAT(f({-1}, "a"), ElementsAre(::testing::Pair(1, "a")));
   EXPECT_THAT(f({-7, 7}, "a"), ElementsAre(::testing::Pair(-7, "a"), ::testing::Pair(-7, "a")));
   EXPECT_THAT(given_, ElementsAre(ElementsAre(1, 2), ElementsAre(-7)));
-  EXPECT_THAT(f.Key({-7, 2}, "a"),
-              ElementsAre(R"({"xs": 7, "y": "a"})", R"({"xs": 2, "y": "a"})"));
+  EXPECT_THAT(f.Key({-7, 2}, "a"), ElementsAre(R"({"xs": 7, "y": "a"})", R"({"xs": 2, "y": "a"})"));
 }
 
 TEST_F(BatchTest, AnElementHasTheKeyOfACallWithOne) {
   auto batch = Twice();
   batch({4});
-  auto one = cache_.Memoize("twice", [](int x) { return 2 * x; }, "xs"_a);
+  auto one = cache_.Memoize(
+      "twice", [](int x) { return 2 * x; }, "xs"_a);
   EXPECT_EQ(batch.Key({4}).front(), one.Key(4));
   EXPECT_EQ(one.Lookup(4), 8);
 }
@@ -174,8 +171,11 @@ TEST_F(BatchTest, AnExceptionKeepsTheChunksBefore) {
 TEST_F(BatchTest, AWrongNumberOfResultsIsAnError) {
   auto f = cache_.Memoize(
       "f", [](const std::vector<int>&) { return std::vector<int>{1}; }, "xs"_a.Batch());
-  EXPECT_THAT([&] { f({1, 2}); },
-              ::testing::ThrowsMessage<Error>(HasSubstr("a batch of 2 elements, but returned 1")));
+  EXPECT_THAT(
+      [&] {
+        f({1, 2});
+      },
+      ::testing::ThrowsMessage<Error>(HasSubstr("a batch of 2 elements, but returned 1")));
   EXPECT_EQ(f.Size(), 0);
 }
 

@@ -26,6 +26,25 @@ void Use() {
   auto f = Memoize("f", F, "x"_a, "y"_a = 2, "z"_a = 3);
   f(1);
 
+#ifdef BATCH_AND_OUT_FILE
+  auto g = Memoize(
+      "g", [](std::vector<int> xs, std::string) { return xs; }, "xs"_a.Batch(), "loc"_a.OutFile());
+#endif
+#ifdef BATCH_OF_NO_LIST
+  auto g = Memoize(
+      "g", [](int x) { return std::vector<int>{x}; }, "x"_a.Batch());
+#endif
+#ifdef BATCH_RESULT_OF_NO_LIST
+  auto g = Memoize(
+      "g", [](std::vector<int> xs) { return xs.size(); }, "xs"_a.Batch());
+#endif
+#ifdef OUT_FILE_OF_NO_PATH
+  auto g = Memoize(
+      "g", [](int loc) { return loc; }, "loc"_a.OutFile());
+#endif
+#ifdef PLAN_WITHOUT_BATCH
+  f.Plan(1);
+#endif
 #ifdef KEY_FUNCTION_OF_ANOTHER_TYPE
   auto g = Memoize("g", F, "x"_a.Key([](const std::string& s) { return s; }), "y"_a, "z"_a);
 #endif
