@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -88,6 +90,27 @@ absl::Status TemporaryFile::Append(std::string_view bytes) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return ErrorOf(errno, "write", folder_->path() / name_);
     bytes.remove_prefix(written);
+  }
+  return absl::OkStatus();
+}
+
+bool TemporaryFile::CopyFrom(int file, size_t size) {
+  struct stat info;
+  if (ioctl(fd(), FICLONE, file) == 0) {
+    return fstat(fd(), &info) == 0 && info.st_size == static_cast<off_t>(size);
+  }
+  // Not by the descriptors' own offsets: that of `file` is somebody else's.
+  for (off_t from = 0, to = 0; from < static_cast<off_t>(size);) {
+    const ssize_t copied = copy_file_range(file, &from, fd(), &to, size - from, 0);
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied <= 0) return false;
+  }
+  return true;
+}
+
+absl::Status TemporaryFile::MakeEmpty() {
+  if (ftruncate(fd(), 0) != 0 || lseek(fd(), 0, SEEK_SET) != 0) {
+    return ErrorOf(errno, "truncate", folder_->path() / name_);
   }
   return absl::OkStatus();
 }

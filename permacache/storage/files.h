@@ -70,6 +70,15 @@ class TemporaryFile {
   int fd() const { return file_.fd(); }
 
   absl::Status Append(std::string_view bytes);
+
+  // Takes over the content of another file, which must be `size` bytes: shares its blocks where the
+  // file system can, else lets the kernel copy them. Returns whether it could; if not, the file may
+  // have part of it. What comes may be neither what the other file was before nor what it is after.
+  bool CopyFrom(int file, size_t size);
+
+  // What is written next is its begin.
+  absl::Status MakeEmpty();
+
   absl::Status Sync();
 
   // In place of another of this name.

@@ -13,11 +13,13 @@ void GroupCommit::Close() {
 }
 
 void GroupCommit::Add(const Place& name, Entry entry) {
+  // Becomes the earlier one, which goes when nobody waits for the mutex.
+  auto added = std::make_shared<const Entry>(std::move(entry));
   std::unique_lock lock(mutex_);
-  waiting_bytes_ += entry.bytes.size();
   std::shared_ptr<const Entry>& place = waiting_.entries[name];
+  waiting_bytes_ += added->bytes.size();
   if (place != nullptr) waiting_bytes_ -= place->bytes.size();
-  place = std::make_shared<const Entry>(std::move(entry));
+  std::swap(place, added);
   CountThoseThereAre();
   AwaitWriter(lock);
 }

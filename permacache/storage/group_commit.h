@@ -41,6 +41,10 @@ class GroupCommit {
     std::string bytes;                                // its envelope
     std::shared_ptr<ValueFiles::Written> value_file;  // if its value is not in the envelope
     OnLost on_lost;
+
+    // Let go of when the batch has been written or lost, or the entry replaced or dropped, while no
+    // mutex is held: that may take system calls.
+    std::shared_ptr<const void> held = {};
   };
 
   struct Batch {

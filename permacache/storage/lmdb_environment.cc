@@ -118,7 +118,24 @@ class LmdbRegistry {
   }
 
   absl::Status SyncAll() {
-    return ForEach([](GroupCommit& group_commit) { return group_commit.Flush(); });
+    return ForEach([](LmdbEnvironment& environment) { return environment.group_commit().Flush(); });
+  }
+
+  // What has been put is written before any file is closed, as environments that have had the same
+  // place share what waits. Not while the registry is locked: who is inside a transaction may be
+  // waiting for it.
+  absl::Status CloseAll() {
+    absl::Status status = SyncAll();
+    if (!IsClosingSafe()) {
+      status.Update(absl::UnimplementedError(
+          "this version of liblmdb cannot close its files without harm to other processes"));
+      return status;
+    }
+    status.Update(ForEach([](LmdbEnvironment& environment) {
+      environment.GiveUp();
+      return absl::OkStatus();
+    }));
+    return status;
   }
 
   uint64_t fork_count() const { return fork_count_.load(std::memory_order_acquire); }
@@ -132,14 +149,14 @@ class LmdbRegistry {
 
   // What is put from now on, by destructors of global variables, is written at once.
   void SyncAtExit() {
-    ForEach([](GroupCommit& group_commit) {
-      group_commit.Close();
+    ForEach([](LmdbEnvironment& environment) {
+      environment.group_commit().Close();
       return absl::OkStatus();
     }).IgnoreError();  // who waited has been told
   }
 
   // The environments must not go meanwhile, and nobody else may wait for the disk.
-  absl::Status ForEach(absl::FunctionRef<absl::Status(GroupCommit&)> sync) {
+  absl::Status ForEach(absl::FunctionRef<absl::Status(LmdbEnvironment&)> visit) {
     std::vector<LmdbEnvironment*> environments;
     {
       std::lock_guard lock(mutex_);
@@ -151,7 +168,7 @@ class LmdbRegistry {
     }
     absl::Status status;
     for (LmdbEnvironment* environment : environments) {
-      status.Update(sync(environment->group_commit()));
+      status.Update(visit(*environment));
       Release(environment);
     }
     return status;
@@ -177,6 +194,8 @@ class LmdbRegistry {
 };
 
 absl::Status SyncAllEnvironments() { return LmdbRegistry::Get().SyncAll(); }
+
+absl::Status CloseAllEnvironments() { return LmdbRegistry::Get().CloseAll(); }
 
 uint64_t ForkCount() { return LmdbRegistry::Get().fork_count(); }
 

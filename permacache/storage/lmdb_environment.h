@@ -55,6 +55,11 @@ struct LmdbOptions {
 // wrong.
 absl::Status SyncAllEnvironments();
 
+// Does that and closes the files of all environments, where liblmdb can: else kUnimplemented.
+// Whoever uses one of them, before or after this returns, opens it anew. So files that nobody uses
+// meanwhile are not open when this returns, unless LMDB had lost its map for want of address space.
+absl::Status CloseAllEnvironments();
+
 // How many forks lie between this process and the first one that used an environment.
 uint64_t ForkCount();
 

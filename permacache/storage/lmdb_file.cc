@@ -169,6 +169,7 @@ absl::Status LmdbFile::Write(absl::FunctionRef<int(MDB_txn*)> body) {
 
 int LmdbFile::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
+  if (is_closed_) return kFileLost;  // and with it the lock
   if (int error = writers_.Lock(); error != 0) return error;
   const absl::Cleanup unlock = [&] { writers_.Unlock(); };
   // Another file may have taken its place while this thread waited for its turn.
@@ -189,7 +190,9 @@ int LmdbFile::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
 // that.
 void LmdbFile::Close() {
   const auto gate = CloseGate();
-  if (std::exchange(is_closed_, true) || env_ == nullptr || has_no_map_) return;
+  if (std::exchange(is_closed_, true)) return;
+  writers_.Close();  // writers hold it inside the gate
+  if (env_ == nullptr || has_no_map_) return;
   for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
   if (!IsClosingSafe()) return;
   mdb_env_close(env_);

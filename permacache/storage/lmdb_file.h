@@ -92,8 +92,8 @@ class LmdbFile {
   // LMDB has not given up.
   bool IsIn(const std::filesystem::path& folder);
 
-  // Waits for the transactions that run, lets no other begin, and closes what is open, where
-  // liblmdb can do that without harm to others.
+  // Waits for the transactions that run, lets no other begin, and closes what is open, of LMDB
+  // where liblmdb can do that without harm to others.
   void Close();
 
   // In a forked child, where nothing else may be used: leaves its parent's lock to the parent.

@@ -25,6 +25,10 @@ constexpr size_t kLargestKey = size_t{1} << 30;
 // its record and at the file itself.
 constexpr int kAttempts = 100;
 
+void NoteUse(LmdbEnvironment& environment, const Place& place) {
+  if (!environment.read_only()) environment.group_commit().NoteUse(place);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LmdbStore>> LmdbStore::Open(const LmdbStoreOptions& options) {
@@ -114,40 +118,133 @@ absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
 absl::Status LmdbStore::GetHere(const Opened& here, const Place& place, std::string_view key,
                                 absl::FunctionRef<void(const Record&)> visit,
                                 absl::StatusOr<bool>* found) {
-  const ValueFiles& files = here.environment->value_files();
-  GroupCommit& group_commit = here.environment->group_commit();
-  if (!group_commit.empty() && group_commit.Find(place, [&](std::string_view bytes) {
-        Rest rest;
-        *found = OpenRecord(bytes, key, visit, &rest);
-        if (!rest.in_file.empty()) *found = VisitFile(files, place, rest.in_file, visit);
-      })) {
-    return absl::OkStatus();
-  }
-  if (here.environment->FindInMemory(place, key, visit)) {
-    *found = true;
-    return absl::OkStatus();
-  }
+  if (GetFromMemory(here, place, key, visit, found)) return absl::OkStatus();
+  LmdbEnvironment& environment = *here.environment;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Rest rest;
-    const absl::Status status = here.environment->Read([&](MDB_txn* txn) {
-      MDB_val index = ToVal(place.digest), bytes;
-      const int error = mdb_get(txn, here.database, &index, &bytes);
-      const auto keep_and_visit = [&](const Record& record) {
-        here.environment->KeepInMemory(txn, place, key, record);
-        visit(record);
-      };
-      if (error == 0) *found = OpenRecord(ToView(bytes), key, keep_and_visit, &rest);
-      if (error == MDB_NOTFOUND) *found = false;
-      return error == MDB_NOTFOUND ? 0 : error;
-    });
-    if (rest.use_is_to_be_noted && !here.environment->read_only()) group_commit.NoteUse(place);
+    const absl::Status status = environment.Read(
+        [&](MDB_txn* txn) { return GetFromDisk(txn, here, place, key, visit, found, &rest); });
+    if (rest.use_is_to_be_noted) NoteUse(environment, place);
     if (!status.ok() || rest.in_file.empty()) return status;
-    *found = VisitFile(files, place, rest.in_file, visit);
+    *found = VisitFile(environment.value_files(), place, rest.in_file, visit);
     if (!absl::IsNotFound(found->status())) return absl::OkStatus();
   }
   *found = absl::DataLossError(
       absl::StrCat("the file of a value is missing: ", found->status().message()));
   return absl::OkStatus();
+}
+
+// Whether this process knows the outcome, as the record waits to be written or was read lately.
+bool LmdbStore::GetFromMemory(const Opened& here, const Place& place, std::string_view key,
+                              absl::FunctionRef<void(const Record&)> visit,
+                              absl::StatusOr<bool>* found) {
+  LmdbEnvironment& environment = *here.environment;
+  if (!environment.group_commit().empty()) {
+    const auto visit_waiting = [&](const Record& record) {
+      Record waiting = record;
+      waiting.from_memory = true;
+      visit(waiting);
+    };
+    const auto open = [&](std::string_view bytes) {
+      Rest rest;
+      *found = OpenRecord(bytes, key, visit_waiting, &rest);
+      if (rest.in_file.empty()) return;
+      *found = VisitFile(environment.value_files(), place, rest.in_file, visit_waiting);
+    };
+    if (environment.group_commit().Find(place, open)) return true;
+  }
+  if (!environment.FindInMemory(place, key, visit)) return false;
+  *found = true;
+  return true;
+}
+
+// Returns LMDB's error code, 0 for none, also if there is no record.
+int LmdbStore::GetFromDisk(MDB_txn* txn, const Opened& here, const Place& place,
+                           std::string_view key, absl::FunctionRef<void(const Record&)> visit,
+                           absl::StatusOr<bool>* found, Rest* rest) {
+  MDB_val index = ToVal(place.digest), bytes;
+  const int error = mdb_get(txn, here.database, &index, &bytes);
+  const auto keep_and_visit = [&](const Record& record) {
+    here.environment->KeepInMemory(txn, place, key, record);
+    visit(record);
+  };
+  if (error == 0) *found = OpenRecord(ToView(bytes), key, keep_and_visit, rest);
+  if (error == MDB_NOTFOUND) *found = false;
+  return error == MDB_NOTFOUND ? 0 : error;
+}
+
+struct LmdbStore::Search {
+  size_t index;
+  std::string_view key;
+  Place place;
+  Rest rest = {};
+  bool is_done = false;
+};
+
+absl::Status LmdbStore::GetMany(std::span<const std::string> keys,
+                                absl::FunctionRef<void(size_t index, const Record&)> visit) {
+  std::vector<Search> searches;
+  searches.reserve(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) searches.push_back({i, keys[i], PlaceOf(keys[i])});
+  absl::Status trouble;
+  const absl::Status status = On([&](const Opened& here) {
+    if (!here.exists) return absl::OkStatus();
+    return GetManyHere(here, &searches, visit, &trouble);
+  });
+  return status.ok() ? trouble : status;
+}
+
+// Returns what is wrong with the environment. Leaves what is yet to be found in one that replaces
+// it.
+absl::Status LmdbStore::GetManyHere(const Opened& here, std::vector<Search>* searches,
+                                    absl::FunctionRef<void(size_t index, const Record&)> visit,
+                                    absl::Status* trouble) {
+  LmdbEnvironment& environment = *here.environment;
+  const auto finish = [&](Search& search, const absl::StatusOr<bool>& found) {
+    search.is_done = true;
+    if (!found.ok()) trouble->Update(TroubleOf("keys", search.index, Annotate(found.status())));
+  };
+  const auto drop_finished = [&] {
+    std::erase_if(*searches, [](const Search& search) { return search.is_done; });
+  };
+  for (Search& search : *searches) {
+    absl::StatusOr<bool> found = false;
+    const auto visit_it = [&](const Record& record) { visit(search.index, record); };
+    if (GetFromMemory(here, search.place, search.key, visit_it, &found)) finish(search, found);
+  }
+  drop_finished();
+  if (searches->empty()) return absl::OkStatus();
+
+  absl::Status status = environment.Read([&](MDB_txn* txn) {
+    for (Search& search : *searches) {
+      if (search.is_done) continue;
+      absl::StatusOr<bool> found = false;
+      const auto visit_it = [&](const Record& record) { visit(search.index, record); };
+      search.rest = {};
+      const int error =
+          GetFromDisk(txn, here, search.place, search.key, visit_it, &found, &search.rest);
+      if (error != 0) return error;
+      if (search.rest.in_file.empty()) finish(search, found);
+    }
+    return 0;
+  });
+  for (const Search& search : *searches) {
+    if (search.rest.use_is_to_be_noted) NoteUse(environment, search.place);
+  }
+  drop_finished();
+  for (Search& search : *searches) {
+    if (!status.ok()) break;
+    absl::StatusOr<bool> found = false;
+    const auto visit_it = [&](const Record& record) { visit(search.index, record); };
+    found = VisitFile(environment.value_files(), search.place, search.rest.in_file, visit_it);
+    // It may have been replaced meanwhile.
+    if (absl::IsNotFound(found.status())) {
+      status = GetHere(here, search.place, search.key, visit_it, &found);
+    }
+    if (status.ok()) finish(search, found);
+  }
+  drop_finished();
+  return status;
 }
 
 // Whether this is the record of `key`. Visits it, unless its value lies in a file.
@@ -163,27 +260,63 @@ absl::StatusOr<bool> LmdbStore::OpenRecord(std::string_view bytes, std::string_v
   return true;
 }
 
-bool LmdbStore::MayWait(const Record& record) const {
+bool LmdbStore::MayWait(std::chrono::nanoseconds compute_time) const {
   return options_.durability == Durability::kGrouped ||
-         (options_.durability == Durability::kByCost && record.compute_time < kLongComputation);
+         (options_.durability == Durability::kByCost && compute_time < kLongComputation);
+}
+
+absl::Status LmdbStore::CheckKey(std::string_view key) const {
+  if (key.size() <= kLargestKey) return absl::OkStatus();
+  return Annotate(absl::ResourceExhaustedError(
+      absl::StrCat("a key of ", key.size(),
+                   " bytes is too large for this store, which takes up to ", kLargestKey)));
 }
 
 absl::Status LmdbStore::Put(std::string_view key, const Record& record) {
-  if (key.size() > kLargestKey) {
-    return Annotate(absl::ResourceExhaustedError(
-        absl::StrCat("a key of ", key.size(),
-                     " bytes is too large for this store, which takes up to ", kLargestKey)));
-  }
+  if (absl::Status status = CheckKey(key); !status.ok()) return status;
   const PackedValue packed(record.value, options_.compression);
   return On([&](const Opened& here) {
     absl::StatusOr<GroupCommit::Entry> entry = Seal(here, key, record, packed);
     if (!entry.ok()) return entry.status();
-    if (MayWait(record) && !here.environment->read_only()) {
-      here.environment->group_commit().Add(PlaceOf(key), *std::move(entry));
+    if (MayWait(record.compute_time) && !here.environment->read_only()) {
+      WriteSoon(here, PlaceOf(key), *std::move(entry), record);
       return absl::OkStatus();
     }
-    return WriteNow(here, PlaceOf(key), *std::move(entry));
+    GroupCommit::Batch batch;
+    batch.entries[PlaceOf(key)] = std::make_shared<const GroupCommit::Entry>(*std::move(entry));
+    return WriteNow(here, batch);
   });
+}
+
+absl::Status LmdbStore::PutMany(std::span<const KeyedRecord> entries, bool synced) {
+  std::chrono::nanoseconds compute_time(0);
+  for (const KeyedRecord& entry : entries) compute_time += entry.record.compute_time;
+  const bool may_wait = !synced && MayWait(compute_time);
+  absl::Status trouble;
+  const absl::Status status = On([&](const Opened& here) {
+    trouble = absl::OkStatus();
+    const bool waits = may_wait && !here.environment->read_only();
+    GroupCommit::Batch batch;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      const auto& [key, record] = entries[i];
+      absl::Status status = CheckKey(key);
+      if (!status.ok()) {
+        trouble.Update(TroubleOf("entries", i, status));
+        continue;
+      }
+      const PackedValue packed(record.value, options_.compression);
+      absl::StatusOr<GroupCommit::Entry> entry = Seal(here, key, record, packed);
+      if (!entry.ok()) {
+        trouble.Update(TroubleOf("entries", i, entry.status()));
+      } else if (waits) {
+        WriteSoon(here, PlaceOf(key), *std::move(entry), record);
+      } else {
+        batch.entries[PlaceOf(key)] = std::make_shared<const GroupCommit::Entry>(*std::move(entry));
+      }
+    }
+    return batch.empty() ? absl::OkStatus() : WriteNow(here, batch);
+  });
+  return status.ok() ? trouble : status;
 }
 
 // A record that is to be written; a large value is in its file already.
@@ -201,7 +334,9 @@ absl::StatusOr<GroupCommit::Entry> LmdbStore::Seal(const Opened& here, std::stri
   std::string reference;
   if (packed.stored().size() >= options_.least_file_size) {
     absl::StatusOr<std::shared_ptr<ValueFiles::Written>> file =
-        here.environment->value_files().Write(PlaceOf(key), packed.stored());
+        here.environment->value_files().Write(
+            PlaceOf(key), packed.stored(),
+            packed.compression() == Compression::kNone ? record.file : -1);
     if (!file.ok()) return file.status();
     entry.value_file = *std::move(file);
     reference = entry.value_file->reference().ToBytes();
@@ -212,11 +347,15 @@ absl::StatusOr<GroupCommit::Entry> LmdbStore::Seal(const Opened& here, std::stri
   return entry;
 }
 
-// What waits under the same name is older.
-absl::Status LmdbStore::WriteNow(const Opened& here, const Place& place, GroupCommit::Entry entry) {
-  GroupCommit::Batch batch;
-  batch.entries[place] = std::make_shared<const GroupCommit::Entry>(std::move(entry));
-  const auto is_same = [&](const Place& other) { return other == place; };
+void LmdbStore::WriteSoon(const Opened& here, const Place& place, GroupCommit::Entry entry,
+                          const Record& record) {
+  entry.held = record.held;
+  here.environment->group_commit().Add(place, std::move(entry));
+}
+
+// What waits under the same names is older.
+absl::Status LmdbStore::WriteNow(const Opened& here, const GroupCommit::Batch& batch) {
+  const auto is_same = [&](const Place& place) { return batch.entries.contains(place); };
   return here.environment->group_commit().Instead(
       is_same, [&] { return here.environment->WriteBatch(batch); });
 }

@@ -8,11 +8,14 @@
 #define PERMACACHE_STORAGE_LMDB_STORE_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "permacache/storage/compression.h"
 #include "permacache/storage/lmdb_environment.h"
@@ -42,6 +45,14 @@ class LmdbStore : public Store {
   absl::StatusOr<bool> Get(std::string_view key,
                            absl::FunctionRef<void(const Record&)> visit) override;
   absl::Status Put(std::string_view key, const Record& record) override;
+
+  // Looks up all that is not in memory in one transaction.
+  absl::Status GetMany(std::span<const std::string> keys,
+                       absl::FunctionRef<void(size_t index, const Record&)> visit) override;
+
+  // What must not wait is written in one transaction, all or none of it.
+  absl::Status PutMany(std::span<const KeyedRecord> entries, bool synced) override;
+
   absl::StatusOr<bool> Erase(std::string_view key) override;
   absl::Status Clear() override;
   absl::StatusOr<int64_t> Size() override;
@@ -74,13 +85,27 @@ class LmdbStore : public Store {
 
   absl::Status GetHere(const Opened& here, const Place& place, std::string_view key,
                        absl::FunctionRef<void(const Record&)> visit, absl::StatusOr<bool>* found);
+  bool GetFromMemory(const Opened& here, const Place& place, std::string_view key,
+                     absl::FunctionRef<void(const Record&)> visit, absl::StatusOr<bool>* found);
+  int GetFromDisk(MDB_txn* txn, const Opened& here, const Place& place, std::string_view key,
+                  absl::FunctionRef<void(const Record&)> visit, absl::StatusOr<bool>* found,
+                  Rest* rest);
   static absl::StatusOr<bool> OpenRecord(std::string_view bytes, std::string_view key,
                                          absl::FunctionRef<void(const Record&)> visit, Rest* rest);
 
-  bool MayWait(const Record& record) const;
+  // Those of GetMany that have not been visited and may yet be.
+  struct Search;
+  absl::Status GetManyHere(const Opened& here, std::vector<Search>* searches,
+                           absl::FunctionRef<void(size_t index, const Record&)> visit,
+                           absl::Status* trouble);
+
+  bool MayWait(std::chrono::nanoseconds compute_time) const;
+  absl::Status CheckKey(std::string_view key) const;
   absl::StatusOr<GroupCommit::Entry> Seal(const Opened& here, std::string_view key,
                                           const Record& record, const PackedValue& packed) const;
-  absl::Status WriteNow(const Opened& here, const Place& place, GroupCommit::Entry entry);
+  static void WriteSoon(const Opened& here, const Place& place, GroupCommit::Entry entry,
+                        const Record& record);
+  static absl::Status WriteNow(const Opened& here, const GroupCommit::Batch& batch);
 
   absl::StatusOr<std::unique_ptr<Opened>> OpenHere() const;
   absl::StatusOr<std::unique_ptr<Opened>> TryOpenHere() const;

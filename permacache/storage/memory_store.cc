@@ -16,7 +16,10 @@ absl::StatusOr<bool> MemoryStore::Get(std::string_view key,
   Entry& entry = found->second;
   const TimePoint now = CoarseNow();
   if (IsToBeNoted(entry.last_used, now)) entry.last_used = now;
-  visit({.value = entry.value, .created = entry.created, .compute_time = entry.compute_time});
+  visit({.value = entry.value,
+         .created = entry.created,
+         .compute_time = entry.compute_time,
+         .from_memory = true});
   return true;
 }
 

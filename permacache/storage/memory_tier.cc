@@ -59,7 +59,12 @@ struct Entry {
 
   const char* text() const { return reinterpret_cast<const char*>(this + 1); }
   std::string_view key() const { return {text(), key_size}; }
-  Record record() const { return {{text() + key_size, value_size}, created, compute_time}; }
+  Record record() const {
+    return {.value = {text() + key_size, value_size},
+            .created = created,
+            .compute_time = compute_time,
+            .from_memory = true};
+  }
   size_t size() const { return SizeOf(key(), record()); }
 
   const Place place;

@@ -19,9 +19,9 @@ namespace permacache::storage {
 //   kDataLoss        the value is damaged
 //   kUnimplemented   it is compressed in a way that this version does not know
 
-// Of an envelope whose value is stored so.
+// Of an envelope whose value is stored so, in a file of its own if there is one.
 absl::StatusOr<bool> VisitValue(const Envelope& envelope, std::string_view stored,
-                                absl::FunctionRef<void(const Record&)> visit);
+                                absl::FunctionRef<void(const Record&)> visit, int file = -1);
 
 // Of the envelope `bytes`, whose value lies in a file. kNotFound if there is no such file.
 absl::StatusOr<bool> VisitFile(const ValueFiles& files, const Place& place, std::string_view bytes,

@@ -17,8 +17,11 @@
 #define PERMACACHE_STORAGE_STORE_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -48,6 +51,26 @@ struct Record {
   std::string_view value;
   TimePoint created = {};
   std::chrono::nanoseconds compute_time = {};  // what it cost, thus what a hit saves
+
+  // For Put: the store lets go of it once every process can find what was put, or when that is lost
+  // or replaced. In any thread, which holds no lock of the store then. A store that is durable when
+  // Put returns need not keep it. Empty in what Get visits.
+  std::shared_ptr<const void> held = {};
+
+  // In what Get visits: whether it came from this process' memory, not from the disk.
+  bool from_memory = false;
+
+  // An open file whose content is just the value, to be cloned where the file system can; -1 for
+  // none. Get has one, to be read during the visit, where a store keeps the value as it is in a
+  // file of its own. Put may take a copy of the one it is given, from its begin, instead of writing
+  // the value, which must be given all the same; if the file has become another meanwhile, the
+  // value counts. Whoever opened it closes it.
+  int file = -1;
+};
+
+struct KeyedRecord {
+  std::string_view key;
+  Record record;
 };
 
 // An entry as housekeeping sees it.
@@ -88,6 +111,18 @@ class Store {
   // store is persistent and its durability is kSynced.
   virtual absl::Status Put(std::string_view key, const Record& record) = 0;
 
+  // As Get for each of the keys, in any order: calls visit(index, record) for those that are there.
+  // What is wrong with one of them keeps no other from being visited; the first such trouble is
+  // returned in the end, and its message begins with "keys[index]: ".
+  virtual absl::Status GetMany(std::span<const std::string> keys,
+                               absl::FunctionRef<void(size_t index, const Record&)> visit);
+
+  // As Put for each of the entries, one after the other, but what they took to compute counts
+  // together. If `synced`, all are as durable as if the store's durability were kSynced. What is
+  // wrong with one of them keeps no other from being stored; the first such trouble is returned in
+  // the end, and its message begins with "entries[index]: ".
+  virtual absl::Status PutMany(std::span<const KeyedRecord> entries, bool synced);
+
   // Removes the entry; returns whether there was one.
   virtual absl::StatusOr<bool> Erase(std::string_view key) = 0;
 
@@ -101,6 +136,10 @@ class Store {
   // Others may read and write at the same time: what they put or erase may be visited or not.
   // `visit` may take its time, but must not call this store.
   virtual absl::Status ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) = 0;
+
+ protected:
+  // What went wrong with one of many.
+  static absl::Status TroubleOf(std::string_view list, size_t index, const absl::Status& status);
 };
 
 using Stores = std::vector<std::unique_ptr<Store>>;

@@ -67,6 +67,53 @@ absl::Status CheckContent(std::string_view content, const ValueReference& refere
   return absl::DataLossError(absl::StrCat(path.string(), ": the value's digest is wrong"));
 }
 
+std::array<unsigned char, 16> DigestOf(std::string_view content) {
+  ContentHash hash;
+  hash.Add(content);
+  return hash.Digest();
+}
+
+// Whether the file has just the content of this size and digest.
+absl::StatusOr<bool> HasContent(int file, const ValueReference& content,
+                                const std::filesystem::path& path) {
+  struct stat info;
+  if (fstat(file, &info) != 0) return ErrorOf(errno, "look at", path);
+  if (static_cast<uint64_t>(info.st_size) != content.size) return false;
+  ContentHash hash;
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kPieceToRead);
+  for (uint64_t at = 0; at < content.size;) {
+    const ssize_t got = pread(file, buffer.get(), kPieceToRead, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrorOf(errno, "read", path);
+    if (got == 0) return false;
+    hash.Add({buffer.get(), static_cast<size_t>(got)});
+    at += got;
+  }
+  return hash.Digest() == content.digest;
+}
+
+// Makes `content`, which `reference` is of, that of the file, if possible by a copy of `same`.
+absl::Status Fill(TemporaryFile& file, std::string_view content, const ValueReference& reference,
+                  int same, const std::filesystem::path& path) {
+  // At once: of what is written in small pieces the kernel makes small pages, which take it three
+  // times as long to map.
+  if (same < 0) return file.Append(content);
+  // That it is a copy of what was meant is only known when it is there.
+  if (file.CopyFrom(same, content.size())) {
+    const absl::StatusOr<bool> copied = HasContent(file.fd(), reference, path);
+    if (!copied.ok()) return copied.status();
+    if (*copied) return absl::OkStatus();
+  }
+  absl::Status status = file.MakeEmpty();
+  if (status.ok()) status = file.Append(content);
+  if (!status.ok()) return status;
+  const absl::StatusOr<bool> written = HasContent(file.fd(), reference, path);
+  if (!written.ok()) return written.status();
+  if (*written) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path.string(), ": the value changed while it was being written"));
+}
+
 void AppendNumber(std::string& bytes, uint64_t number) {
   for (int shift = 0; shift < 64; shift += 8) bytes += static_cast<char>(number >> shift & 0xff);
 }
@@ -138,22 +185,21 @@ std::filesystem::path ValueFiles::PathOf(const Place& place, uint64_t number) co
   return folder_ / NameOf(place, number);
 }
 
-absl::StatusOr<std::shared_ptr<ValueFiles::Written>> ValueFiles::Write(
-    const Place& place, std::string_view content) const {
+absl::StatusOr<std::shared_ptr<ValueFiles::Written>> ValueFiles::Write(const Place& place,
+                                                                       std::string_view content,
+                                                                       int same) const {
   const absl::StatusOr<uint64_t> number = UniqueNumber();
   if (!number.ok()) return number.status();
   const absl::StatusOr<Folder> folder = Folder::MakeAndOpen(folder_);
   if (!folder.ok()) return folder.status();
   absl::StatusOr<TemporaryFile> file = TemporaryFile::Make(*folder);
   if (!file.ok()) return file.status();
-  // At once: of what is written in small pieces the kernel makes small pages, which take it three
-  // times as long to map.
-  if (absl::Status status = file->Append(content); !status.ok()) return status;
-  if (absl::Status status = file->RenameTo(NameOf(place, *number)); !status.ok()) return status;
-  ContentHash hash;
-  hash.Add(content);
-  return std::make_shared<Written>(PathOf(place, *number),
-                                   ValueReference{*number, content.size(), hash.Digest()});
+  const ValueReference reference{*number, content.size(), DigestOf(content)};
+  const std::filesystem::path path = PathOf(place, *number);
+  absl::Status status = Fill(*file, content, reference, same, path);
+  if (status.ok()) status = file->RenameTo(NameOf(place, *number));
+  if (!status.ok()) return status;
+  return std::make_shared<Written>(path, reference);
 }
 
 absl::Status ValueFiles::SyncFolder() const {
@@ -161,8 +207,9 @@ absl::Status ValueFiles::SyncFolder() const {
   return folder.ok() ? folder->Sync() : folder.status();
 }
 
-absl::Status ValueFiles::Read(const Place& place, const ValueReference& reference,
-                              absl::FunctionRef<void(std::string_view content)> visit) const {
+absl::Status ValueFiles::Read(
+    const Place& place, const ValueReference& reference,
+    absl::FunctionRef<void(std::string_view content, int file)> visit) const {
   const std::filesystem::path path = PathOf(place, reference.number);
   struct stat info;
   const absl::StatusOr<File> file = OpenToRead(path, 0, &info);
@@ -177,7 +224,7 @@ absl::Status ValueFiles::Read(const Place& place, const ValueReference& referenc
   const absl::Cleanup unmap = [&] { munmap(map, size); };
   const std::string_view content(static_cast<const char*>(map), size);
   if (absl::Status status = CheckContent(content, reference, path); !status.ok()) return status;
-  visit(content);
+  visit(content, file->fd());
   return absl::OkStatus();
 }
 

@@ -78,17 +78,20 @@ class ValueFiles {
 
   const std::filesystem::path& folder() const { return folder_; }
 
-  // Writes `content` for the record at `place`. Not synced.
-  absl::StatusOr<std::shared_ptr<Written>> Write(const Place& place,
-                                                 std::string_view content) const;
+  // Writes `content` for the record at `place`. Not synced. May copy the open file `same`, which
+  // has just that content, unless it has changed meanwhile. kFailedPrecondition if `content` has
+  // changed with it, as it may if it is a map of it.
+  absl::StatusOr<std::shared_ptr<Written>> Write(const Place& place, std::string_view content,
+                                                 int same = -1) const;
 
   // Makes the names of everything that has been written survive a crash.
   absl::Status SyncFolder() const;
 
-  // Calls visit(content), which is mapped into memory and valid during the call. kNotFound if there
-  // is no such file, kDataLoss if its content is not what the reference says.
+  // Calls visit(content, file) with what is mapped into memory and the file's descriptor, which are
+  // valid during the call. kNotFound if there is no such file, kDataLoss if its content is not what
+  // the reference says.
   absl::Status Read(const Place& place, const ValueReference& reference,
-                    absl::FunctionRef<void(std::string_view content)> visit) const;
+                    absl::FunctionRef<void(std::string_view content, int file)> visit) const;
 
   // For records that are gone.
   void Remove(const Place& place, const ValueReference& reference) const;

@@ -2,14 +2,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <fstream>
 #include <map>
+#include <memory>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "permacache/storage/files.h"
 #include "permacache/testing/processes.h"
 #include "permacache/testing/random.h"
 
@@ -17,6 +23,7 @@ namespace permacache::testing {
 
 using storage::Depth;
 using storage::EntryInfo;
+using storage::KeyedRecord;
 using storage::Record;
 using storage::Store;
 using storage::TimePoint;
@@ -49,6 +56,116 @@ TEST_P(StoreConformance, GetGivesTheWholeRecordThatWasPut) {
   });
   EXPECT_EQ(found.value(), true);
   EXPECT_EQ(visits, 1);
+}
+
+TEST_P(StoreConformance, WhatGetVisitsHoldsNothingAndTellsWhereItLies) {
+  const std::string large(5 << 20, 'l');
+  for (const std::string& value : {std::string("small"), large}) {
+    ASSERT_TRUE(store_->Put("key", {.value = value, .held = std::make_shared<int>(1)}).ok());
+    for (int i = 0; i < 3; ++i) {
+      const absl::StatusOr<bool> found = store_->Get("key", [&](const Record& record) {
+        EXPECT_TRUE(record.value == value);
+        EXPECT_EQ(record.held, nullptr);
+        EXPECT_TRUE(record.from_memory || GetParam().persistent);
+        if (record.file < 0) return;
+        std::string content(value.size() + 1, '\0');
+        EXPECT_EQ(pread(record.file, content.data(), content.size(), 0),
+                  static_cast<ssize_t>(value.size()));
+        content.pop_back();
+        EXPECT_TRUE(content == value);
+      });
+      EXPECT_EQ(found.value(), true);
+    }
+  }
+}
+
+TEST_P(StoreConformance, PutLetsGoOfWhatIsHeldAtLastWhenTheStoreGoes) {
+  auto replaced = std::make_shared<int>(1), held = std::make_shared<int>(2);
+  const std::weak_ptr<int> first = replaced, second = held;
+  ASSERT_TRUE(store_->Put("key", {.value = "1", .held = std::move(replaced)}).ok());
+  ASSERT_TRUE(store_->Put("key", {.value = "2", .held = std::move(held)}).ok());
+  store_.reset();
+  // What was replaced may have been on its way to the disk in another thread.
+  while (!first.expired() || !second.expired()) std::this_thread::yield();
+}
+
+TEST_P(StoreConformance, PutTakesTheValueOfAFile) {
+  for (const size_t size : {size_t{100}, size_t{5} << 20}) {
+    const std::string value(size, 'v');
+    const std::filesystem::path path = directory_.path() / "file";
+    std::ofstream(path, std::ios::binary) << value;
+    struct stat info;
+    const absl::StatusOr<storage::File> file = storage::OpenToRead(path, 0, &info);
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE(store_->Put("key", {.value = value, .file = file->fd()}).ok());
+    std::ofstream(path, std::ios::binary) << "something else";
+    EXPECT_TRUE(ValueOf(*store_, "key") == value);
+    std::filesystem::remove(path);
+  }
+}
+
+TEST_P(StoreConformance, GetManyVisitsEachThatIsThereOnce) {
+  const std::string large(5 << 20, 'l');
+  ASSERT_TRUE(PutValue(*store_, "large", large).ok());
+  std::vector<std::string> keys = {"missing", "large"};
+  std::vector<std::string> values = {"", large};
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(PutValue(*store_, std::to_string(i), "value of " + std::to_string(i)).ok());
+    keys.push_back(std::to_string(i));
+    values.push_back("value of " + std::to_string(i));
+    keys.push_back("missing " + std::to_string(i));
+    values.emplace_back();
+  }
+  keys.push_back("7");  // once more
+  values.push_back("value of 7");
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::string> seen(keys.size());
+    const absl::Status status = store_->GetMany(keys, [&](size_t index, const Record& record) {
+      ASSERT_LT(index, keys.size());
+      EXPECT_EQ(seen[index], "");
+      seen[index] = record.value;
+    });
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_TRUE(seen == values);
+  }
+  EXPECT_TRUE(store_->GetMany({}, [](size_t, const Record&) { ADD_FAILURE(); }).ok());
+}
+
+TEST_P(StoreConformance, PutManyStoresAll) {
+  const std::string large(5 << 20, 'l');
+  const TimePoint created(std::chrono::nanoseconds(1234567890123456789));
+  for (const bool synced : {false, true}) {
+    ASSERT_TRUE(store_->Clear().ok());
+    ASSERT_TRUE(PutValue(*store_, "1", "earlier").ok());
+    std::weak_ptr<int> held;
+    {
+      const auto holder = std::make_shared<int>(1);
+      held = holder;
+      const std::vector<KeyedRecord> entries = {
+          {"1", {"one", created, std::chrono::nanoseconds(5), holder}},
+          {"large", {.value = large}},
+          {"twice", {.value = "the first"}},
+          {"twice", {.value = "the second"}},
+      };
+      const absl::Status status = store_->PutMany(entries, synced);
+      ASSERT_TRUE(status.ok()) << status;
+    }
+    EXPECT_EQ(store_->Size().value(), 3);
+    EXPECT_TRUE(ValueOf(*store_, "large") == large);
+    EXPECT_THAT(ValueOf(*store_, "twice"), Optional(Eq("the second")));
+    ASSERT_TRUE(*store_->Get("1", [&](const Record& record) {
+      EXPECT_EQ(record.value, "one");
+      EXPECT_EQ(record.created, created);
+      EXPECT_EQ(record.compute_time, std::chrono::nanoseconds(5));
+    }));
+    EXPECT_TRUE(store_->PutMany({}, synced).ok());
+    if (GetParam().persistent) {
+      store_.reset();
+      store_ = Open();
+      EXPECT_EQ(store_->Size().value(), 3);
+    }
+    while (!held.expired()) std::this_thread::yield();
+  }
 }
 
 TEST_P(StoreConformance, PutReplacesAnEarlierRecord) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <atomic>
 #include <chrono>
@@ -171,6 +172,89 @@ TEST_F(GroupCommitTest, TooMuchDoesNotWait) {
   EXPECT_EQ(disk_.written().size(), 1u);
 }
 
+// What an entry holds looks around when it is let go of, which no mutex may forbid.
+class HeldTest : public GroupCommitTest {
+ protected:
+  void AddHolding(const std::string& index, const std::string& bytes) {
+    const auto on_lost = [this](const absl::Status&) { ++losses_; };
+    std::shared_ptr<const void> held(nullptr, [this, index, bytes](const void*) {
+      const auto written = disk_.written();
+      const auto found = written.find(At(index));
+      is_on_disk_ = found != written.end() && found->second == bytes;
+      losses_before_ = losses_.load();
+      Find(index);
+      const auto drop_nothing = [](const Place&) { return false; };
+      commit_.Instead(drop_nothing, [] { return absl::OkStatus(); }).IgnoreError();
+      ++released_;
+    });
+    commit_.Add(At(index), {bytes, nullptr, on_lost, std::move(held)});
+  }
+
+  void AwaitReleases(int count) {
+    while (released_ < count) std::this_thread::yield();
+  }
+
+  std::atomic<int> losses_ = 0, losses_before_ = 0, released_ = 0;
+  std::atomic<bool> is_on_disk_ = false;
+};
+
+TEST_F(HeldTest, IsLetGoOfWhenTheDiskHasTheEntry) {
+  disk_.Hold();
+  AddHolding("a", "1");
+  disk_.AwaitWrite(1);
+  EXPECT_EQ(released_, 0);
+  disk_.GoOn();
+  AwaitReleases(1);
+  EXPECT_TRUE(is_on_disk_);
+  EXPECT_EQ(losses_, 0);
+}
+
+TEST_F(HeldTest, IsLetGoOfWhenTheEntryIsReplacedWhileItWaits) {
+  disk_.Hold();
+  Add("other", "1");
+  disk_.AwaitWrite(1);
+  std::thread writer([&] {
+    AddHolding("a", "1");
+    AddHolding("a", "2");
+  });
+  disk_.GoOn();  // as who puts another in its place lets go of it, and waits for the disk then
+  writer.join();
+  EXPECT_TRUE(commit_.Flush().ok());
+  AwaitReleases(2);
+  EXPECT_EQ(disk_.written().at(At("a")), "2");
+}
+
+TEST_F(HeldTest, IsLetGoOfWhenTheEntryIsDropped) {
+  const auto drop = [](const Place& name) { return name == At("a"); };
+  int released_meanwhile = 0;
+  do {
+    released_ = 0;
+    AddHolding("a", "1");
+    const absl::Status status = commit_.Instead(drop, [&] {
+      released_meanwhile = released_;
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    AwaitReleases(1);
+  } while (released_meanwhile != 0);  // it was written before
+  EXPECT_EQ(released_, 1);
+}
+
+TEST_F(HeldTest, IsLetGoOfWhenTheEntryIsLostAndThatWasTold) {
+  disk_.Fail(absl::ResourceExhaustedError("full"));
+  AddHolding("a", "1");
+  AwaitReleases(1);
+  EXPECT_FALSE(is_on_disk_);
+  EXPECT_EQ(losses_before_, 1);
+}
+
+TEST_F(HeldTest, IsLetGoOfAtOnceByWhoWritesAtOnce) {
+  commit_.Close();
+  AddHolding("a", "1");
+  EXPECT_EQ(released_, 1);
+  EXPECT_TRUE(is_on_disk_);
+}
+
 TEST(GroupCommit, WritesWhatWaitsWhenItGoes) {
   SlowDisk disk;
   {
@@ -239,6 +323,116 @@ TEST(GroupedStore, ManyResultsShareACommit) {
   ASSERT_TRUE(SyncAllEnvironments().ok());
   EXPECT_EQ(Commits(directory.path()) - before, 1u);
   EXPECT_EQ(*store->Size(), 1000);
+}
+
+TEST(GroupedStore, HoldsWhatItIsGivenUntilTheCommit) {
+  const TemporaryDirectory directory;
+  const auto store = Open(directory.path(), Durability::kGrouped);
+  const size_t before = Commits(directory.path());
+  std::atomic<size_t> commits_at_release = 0;
+  std::shared_ptr<const void> held(
+      nullptr, [&](const void*) { commits_at_release = Commits(directory.path()); });
+  WhileNothingIsWritten(directory.path(), [&] {
+    EXPECT_TRUE(store->Put("a", {.value = "1", .held = std::move(held)}).ok());
+    EXPECT_EQ(commits_at_release, 0u);
+  });
+  EXPECT_TRUE(SyncAllEnvironments().ok());
+  while (commits_at_release == 0) std::this_thread::yield();
+  EXPECT_EQ(commits_at_release, before + 1);
+}
+
+std::vector<KeyedRecord> ManyRecords(const std::vector<std::string>& keys,
+                                     std::chrono::nanoseconds compute_time) {
+  std::vector<KeyedRecord> records;
+  for (const std::string& key : keys) {
+    records.push_back({key, {.value = "value", .compute_time = compute_time}});
+  }
+  return records;
+}
+
+TEST(PutMany, ThatMustNotWaitIsOneCommit) {
+  using std::chrono::milliseconds;
+  struct Case {
+    Durability durability;
+    milliseconds compute_time;
+    bool synced;
+    bool waits;
+  };
+  std::vector<std::string> keys;
+  for (int i = 0; i < 100; ++i) keys.push_back(std::to_string(i));
+  for (const Case& test : std::vector<Case>{
+           {Durability::kSynced, milliseconds(0), false, false},
+           {Durability::kGrouped, milliseconds(1000), false, true},
+           {Durability::kGrouped, milliseconds(0), true, false},
+           {Durability::kByCost, milliseconds(0), false, true},
+           {Durability::kByCost, milliseconds(0), true, false},
+           {Durability::kByCost, milliseconds(1), false, false},  // 100 of them take long
+       }) {
+    const TemporaryDirectory directory;
+    const auto store = Open(directory.path(), test.durability);
+    const size_t before = Commits(directory.path());
+    size_t commits = 0;
+    const auto put = [&] {
+      const absl::Status status = store->PutMany(ManyRecords(keys, test.compute_time), test.synced);
+      EXPECT_TRUE(status.ok()) << status;
+      commits = Commits(directory.path()) - before;
+    };
+    if (test.waits) {
+      WhileNothingIsWritten(directory.path(), put);
+      EXPECT_EQ(commits, 0u);
+      EXPECT_TRUE(SyncAllEnvironments().ok());
+    } else {
+      put();
+      EXPECT_EQ(commits, 1u);
+    }
+    EXPECT_EQ(Commits(directory.path()) - before, 1u);
+    EXPECT_EQ(*store->Size(), 100);
+  }
+}
+
+TEST(PutMany, ReplacesWhatWaits) {
+  const TemporaryDirectory directory;
+  const auto store = Open(directory.path(), Durability::kGrouped);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(store->Put("a", {.value = "earlier"}).ok());
+    ASSERT_TRUE(store->Put("b", {.value = "other"}).ok());
+    ASSERT_TRUE(store->PutMany(ManyRecords({"a"}, {}), true).ok());
+    EXPECT_EQ(ValueOf(*store, "a"), "value");
+    ASSERT_TRUE(SyncAllEnvironments().ok());
+    EXPECT_EQ(ValueOf(*store, "a"), "value");
+    EXPECT_EQ(ValueOf(*store, "b"), "other");
+  }
+}
+
+TEST(PutMany, ThatIsSyncedSurvivesAKill) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(WaitForProcess(StartProcess([&]() -> int {
+              const auto store = Open(directory.path(), Durability::kGrouped);
+              if (!store->PutMany(ManyRecords({"a", "b"}, {}), true).ok()) std::_Exit(1);
+              return std::raise(SIGKILL);
+            })),
+            -SIGKILL);
+  EXPECT_EQ(*Open(directory.path(), Durability::kSynced)->Size(), 2);
+}
+
+TEST(PutMany, ATooLargeKeyKeepsNoOtherFromBeingStored) {
+  const TemporaryDirectory directory;
+  const size_t size = (size_t{1} << 30) + 1;
+  void* const map = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(map, MAP_FAILED);
+  const std::string_view too_large(static_cast<const char*>(map), size);
+  for (const Durability durability : {Durability::kGrouped, Durability::kSynced}) {
+    const auto store = Open(directory.path(), durability);
+    ASSERT_TRUE(store->Clear().ok());
+    const std::vector<KeyedRecord> records = {
+        {"a", {.value = "1"}}, {too_large, {.value = "2"}}, {"b", {.value = "3"}}};
+    const absl::Status status = store->PutMany(records, false);
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    EXPECT_THAT(std::string(status.message()), ::testing::StartsWith("entries[1]: "));
+    EXPECT_EQ(ValueOf(*store, "a"), "1");
+    EXPECT_EQ(ValueOf(*store, "b"), "3");
+  }
+  munmap(map, size);
 }
 
 TEST(GroupedStore, OtherObjectsOfThisProcessFindWhatWaits) {

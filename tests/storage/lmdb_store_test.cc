@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "permacache/storage/envelope.h"
@@ -149,6 +150,134 @@ TEST(LmdbStore, ADamagedRecordCanBeErased) {
 }
 
 constexpr size_t kLarge = storage::ValueFiles::kLeastSize;
+
+// What Get and GetMany say of the record besides its value.
+struct Whence {
+  bool from_memory = false;
+  bool has_file = false;
+  bool operator==(const Whence&) const = default;
+};
+
+Whence WhenceIs(Store& store, const std::string& key) {
+  Whence one, many;
+  const auto look = [](const Record& record) {
+    return Whence{record.from_memory, record.file >= 0};
+  };
+  EXPECT_TRUE(*store.Get(key, [&](const Record& record) { one = look(record); }));
+  EXPECT_TRUE(
+      store.GetMany(std::vector{key}, [&](size_t, const Record& record) { many = look(record); })
+          .ok());
+  EXPECT_EQ(many.has_file, one.has_file);
+  return one;
+}
+
+TEST(LmdbStore, SaysWhatItHasFromMemory) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore({.environment = {.directory = directory.path()}});
+  ASSERT_TRUE(store->Put("small", {.value = "value"}).ok());
+  EXPECT_FALSE(WhenceIs(*store, "small").from_memory);
+  EXPECT_TRUE(WhenceIs(*store, "small").from_memory);
+  ASSERT_TRUE(store->Put("large", {.value = std::string(kLarge, 'l')}).ok());
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(WhenceIs(*store, "large"), (Whence{false, true}));
+}
+
+TEST(LmdbStore, SaysWhatItHasFromMemoryAsItWaits) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore({.environment = {.directory = directory.path()},
+                                .durability = storage::Durability::kGrouped});
+  auto environment = LmdbEnvironment::Acquire({.directory = directory.path()});
+  ASSERT_TRUE(environment.ok()) << environment.status();
+  const auto drop_nothing = [](const storage::Place&) { return false; };
+  const absl::Status status = (*environment)->group_commit().Instead(drop_nothing, [&] {
+    EXPECT_TRUE(store->Put("small", {.value = "value"}).ok());
+    EXPECT_TRUE(store->Put("large", {.value = std::string(kLarge, 'l')}).ok());
+    EXPECT_EQ(WhenceIs(*store, "small"), (Whence{true, false}));
+    EXPECT_EQ(WhenceIs(*store, "large"), (Whence{true, true}));
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(LmdbStore, HasNoFileOfAValueThatIsCompressed) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore({.environment = {.directory = directory.path()},
+                                .compression = Compression::kZstd,
+                                .least_file_size = 1});
+  ASSERT_TRUE(store->Put("compressed", {.value = std::string(10000, 'c')}).ok());
+  EXPECT_EQ(WhenceIs(*store, "compressed"), (Whence{false, false}));
+  ASSERT_TRUE(store->Put("as it is", {.value = "value"}).ok());
+  EXPECT_EQ(WhenceIs(*store, "as it is"), (Whence{false, true}));
+}
+
+TEST(GetMany, ADamagedRecordKeepsNoOtherFromBeingVisited) {
+  const TemporaryDirectory directory;
+  const auto store =
+      OpenStore({.environment = {.directory = directory.path()}, .least_file_size = 1000});
+  const std::vector<std::string> keys = {"a", "b", "missing", "c", "large", "last"};
+  for (const char* key : {"a", "b", "c", "last"}) ASSERT_TRUE(store->Put(key, {.value = key}).ok());
+  ASSERT_TRUE(store->Put("large", {.value = std::string(5000, 'l')}).ok());
+  const auto visited = [&](absl::Status* status) {
+    std::vector<std::string> visited;
+    *status =
+        store->GetMany(keys, [&](size_t index, const Record&) { visited.push_back(keys[index]); });
+    return visited;
+  };
+  absl::Status status;
+  EXPECT_THAT(visited(&status), ::testing::UnorderedElementsAre("a", "b", "c", "large", "last"));
+  EXPECT_TRUE(status.ok()) << status;
+
+  std::filesystem::remove_all(directory.path() / storage::ValueFiles::kFolderName);
+  EXPECT_THAT(visited(&status), ::testing::UnorderedElementsAre("a", "b", "c", "last"));
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(status.message()), ::testing::StartsWith("keys[4]: "));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("missing"));
+
+  ASSERT_TRUE(*store->Erase("large"));
+  OverwriteRecord(directory.path(), "rubbish");  // of one of the four
+  EXPECT_EQ(visited(&status).size(), 3u);
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+}
+
+// They are all as they were at one moment.
+TEST(GetMany, LooksInOneTransaction) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore({.environment = {.directory = directory.path()}});
+  const auto other = OpenStore({.environment = {.directory = directory.path()}});
+  std::vector<std::string> keys;
+  for (int i = 0; i < 50; ++i) {
+    keys.push_back(std::to_string(i));
+    ASSERT_TRUE(store->Put(keys[i], {.value = "before"}).ok());
+  }
+  int visits = 0;
+  const absl::Status status = store->GetMany(keys, [&](size_t, const Record& record) {
+    EXPECT_EQ(record.value, "before");
+    if (visits++ > 0) return;
+    std::thread([&] {
+      for (const std::string& key : keys) EXPECT_TRUE(other->Put(key, {.value = "after"}).ok());
+    }).join();
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(visits, 50);
+  EXPECT_THAT(ValueOf(*store, "7"), Optional(Eq("after")));
+}
+
+TEST(GetMany, FindsWhatWaitsAndWhatIsInMemory) {
+  const TemporaryDirectory directory;
+  const auto store = OpenStore({.environment = {.directory = directory.path()},
+                                .durability = storage::Durability::kGrouped});
+  ASSERT_TRUE(store->Put("on disk", {.value = "1"}).ok());
+  ASSERT_TRUE(store->Put("in memory", {.value = "2"}).ok());
+  ASSERT_TRUE(storage::SyncAllEnvironments().ok());
+  ASSERT_THAT(ValueOf(*store, "in memory"), Optional(Eq("2")));
+  ASSERT_TRUE(store->Put("waits", {.value = "3"}).ok());
+  const std::vector<std::string> keys = {"waits", "in memory", "on disk", "nowhere"};
+  std::string values = "----";
+  ASSERT_TRUE(store
+                  ->GetMany(keys, [&](size_t index,
+                                      const Record& record) { values[index] = record.value[0]; })
+                  .ok());
+  EXPECT_EQ(values, "321-");
+}
 
 std::filesystem::path ValueFolder(const TemporaryDirectory& directory) {
   return directory.path() / storage::ValueFiles::kFolderName;

@@ -3,15 +3,65 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/fs.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdarg>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "permacache/storage/files.h"
 #include "permacache/testing/temporary_directory.h"
+
+namespace {
+
+ssize_t Copy(int from, off_t* from_offset, int to, off_t* to_offset, size_t size) {
+  return syscall(SYS_copy_file_range, from, from_offset, to, to_offset, size, 0u);
+}
+
+// What the kernel does instead, as file systems differ in what they can. Returns 0 or an errno.
+std::function<int(int to, int from)> clone_file;
+std::function<int()> copy_range;
+
+// As on a file system that shares blocks.
+int Clone(int to, int from) {
+  struct stat info;
+  if (fstat(from, &info) != 0) return errno;
+  off_t at = 0, to_offset = 0;
+  while (at < info.st_size) {
+    if (Copy(from, &at, to, &to_offset, info.st_size - at) <= 0) return EIO;
+  }
+  return 0;
+}
+
+}  // namespace
+
+extern "C" int ioctl(int fd, unsigned long request, ...) noexcept {
+  va_list arguments;
+  va_start(arguments, request);
+  const long argument = va_arg(arguments, long);
+  va_end(arguments);
+  if (request != FICLONE || !clone_file) {
+    return static_cast<int>(syscall(SYS_ioctl, fd, request, argument));
+  }
+  errno = clone_file(fd, static_cast<int>(argument));
+  return errno == 0 ? 0 : -1;
+}
+
+extern "C" ssize_t copy_file_range(int from, off_t* from_offset, int to, off_t* to_offset,
+                                   size_t size, unsigned) {
+  errno = copy_range ? copy_range() : 0;
+  // In pieces, as the kernel may.
+  return errno == 0 ? Copy(from, from_offset, to, to_offset, size / 2 + 1) : -1;
+}
 
 namespace permacache::testing {
 namespace {
@@ -33,7 +83,7 @@ class ValueFilesTest : public ::testing::Test {
   }
 
   absl::Status StatusOfRead(const ValueReference& reference) {
-    return files_.Read(kPlace, reference, [&](std::string_view content) { read_ = content; });
+    return files_.Read(kPlace, reference, [&](std::string_view content, int) { read_ = content; });
   }
 
   std::vector<fs::path> Files() const {
@@ -79,6 +129,103 @@ TEST_F(ValueFilesTest, AFileGoesUnlessItIsKept) {
 
   Write("content")->Keep();
   EXPECT_EQ(Files().size(), 1u);
+}
+
+// A value that is given as a file, too.
+class ValueFilesFromAFile : public ValueFilesTest {
+ protected:
+  ~ValueFilesFromAFile() override {
+    clone_file = {};
+    copy_range = {};
+  }
+
+  // A file with this content, to be read from its begin although it has been read to its end.
+  int FileOf(std::string_view content) {
+    const fs::path path = directory_.path() / "given";
+    std::ofstream(path, std::ios::binary) << content;
+    file_.emplace(open(path.c_str(), O_RDWR | O_CLOEXEC));
+    lseek(file_->fd(), 0, SEEK_END);
+    return file_->fd();
+  }
+
+  void ExpectStored(std::string_view value, int file) {
+    const off_t offset = lseek(file, 0, SEEK_CUR);
+    const auto written = files_.Write(kPlace, value, file);
+    ASSERT_TRUE(written.ok()) << written.status();
+    EXPECT_EQ((*written)->reference().size, value.size());
+    const absl::Status status = StatusOfRead((*written)->reference());
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_TRUE(read_ == value);
+    EXPECT_EQ(Files().size(), 1u);
+    EXPECT_EQ(lseek(file, 0, SEEK_CUR), offset);
+  }
+
+  const std::string value_ = std::string(9'000'000, 'v') + "end";
+  std::optional<storage::File> file_;
+};
+
+TEST_F(ValueFilesFromAFile, AreClones) {
+  int cloned = 0, copied = 0;
+  clone_file = [&](int to, int from) { return ++cloned, Clone(to, from); };
+  copy_range = [&] { return ++copied, 0; };
+  ExpectStored(value_, FileOf(value_));
+  EXPECT_EQ(cloned, 1);
+  EXPECT_EQ(copied, 0);
+}
+
+TEST_F(ValueFilesFromAFile, AreCopiesWhereThatCannotBeHad) {
+  int copied = 0;
+  clone_file = [](int, int) { return EOPNOTSUPP; };
+  copy_range = [&] { return ++copied, 0; };
+  ExpectStored(value_, FileOf(value_));
+  EXPECT_GT(copied, 1);
+}
+
+TEST_F(ValueFilesFromAFile, AreWrittenWhereNeitherCanBeHad) {
+  clone_file = [](int, int) { return EXDEV; };
+  for (const int fails_from : {0, 1, 5}) {
+    int copied = 0;
+    copy_range = [&] { return copied++ < fails_from ? 0 : EXDEV; };
+    ExpectStored(value_, FileOf(value_));
+  }
+  const storage::File no_value(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  ExpectStored(value_, no_value.fd());
+}
+
+TEST_F(ValueFilesFromAFile, AreTheValueIfTheFileIsAnother) {
+  for (const bool clones : {true, false}) {
+    clone_file = [&](int to, int from) { return clones ? Clone(to, from) : EOPNOTSUPP; };
+    std::string changed = value_;
+    changed[5'000'000] = 'x';
+    ExpectStored(value_, FileOf(changed));
+    ExpectStored(value_, FileOf(value_ + "more"));
+    ExpectStored(value_, FileOf(value_.substr(1)));
+    ExpectStored(value_, FileOf(""));
+  }
+}
+
+TEST_F(ValueFilesFromAFile, AreTheValueIfTheFileChangesMeanwhile) {
+  clone_file = [](int to, int from) {
+    EXPECT_EQ(pwrite(from, "x", 1, 77), 1);
+    return Clone(to, from);
+  };
+  ExpectStored(value_, FileOf(value_));
+}
+
+// What the value was is not known any more.
+TEST_F(ValueFilesFromAFile, AreRefusedIfTheValueChangesWithIt) {
+  const int file = FileOf(value_);
+  clone_file = [](int to, int from) {
+    EXPECT_EQ(pwrite(from, "x", 1, 77), 1);
+    return Clone(to, from);
+  };
+  void* const map = mmap(nullptr, value_.size(), PROT_READ, MAP_SHARED, file, 0);
+  ASSERT_NE(map, MAP_FAILED);
+  const absl::Status status =
+      files_.Write(kPlace, {static_cast<const char*>(map), value_.size()}, file).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(Files(), ::testing::IsEmpty());
+  munmap(map, value_.size());
 }
 
 TEST_F(ValueFilesTest, NoTwoFilesHaveOneName) {
