@@ -188,6 +188,7 @@ TEST_F(ValueFilesFromAFile, AreWrittenWhereNeitherCanBeHad) {
     copy_range = [&] { return copied++ < fails_from ? 0 : EXDEV; };
     ExpectStored(value_, FileOf(value_));
   }
+  copy_range = [] { return 0; };
   const storage::File no_value(open("/dev/null", O_WRONLY | O_CLOEXEC));
   ExpectStored(value_, no_value.fd());
 }
