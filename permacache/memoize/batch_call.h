@@ -122,7 +122,7 @@ class BatchCall {
   using KeyTexts = std::vector<std::string>;
 
   // Throws Error if the batches are not of equal lengths.
-  BatchCall(const Function& function, const Upgrades<Stored>& upgrades,
+  BatchCall(Function& function, const Upgrades<Stored>& upgrades,
             typename Function::Arguments arguments)
       : function_(function),
         upgrades_(upgrades),
@@ -335,7 +335,7 @@ class BatchCall {
     return all;
   }
 
-  const Function& function_;
+  Function& function_;
   const Upgrades<Stored>& upgrades_;
   typename Function::Arguments arguments_;
   ColumnsOf<Function> columns_;

@@ -143,21 +143,23 @@ class CachedFunction<Callable, memoize::Signature<R, Declared...>, Parameters...
   auto DoAsync(Positional positional, Named&... named) const {
     return Function::Binding::Bind(
         [&](Passed<Declared>... arguments) {
-          return Start(std::tuple<std::remove_cvref_t<Declared>...>(
-              std::forward<Passed<Declared>>(arguments)...));
+          return Start(Values(std::forward<Passed<Declared>>(arguments)...));
         },
         shared_->parameters, std::move(positional), named...);
   }
 
-  std::future<ResultType> Start(std::tuple<std::remove_cvref_t<Declared>...> values) const {
-    auto run = [shared = shared_, values = std::move(values)]() mutable -> ResultType {
+  using Values = std::tuple<std::remove_cvref_t<Declared>...>;
+
+  std::future<ResultType> Start(Values arguments) const {
+    const auto values = std::make_shared<Values>(std::move(arguments));
+    const auto run = [shared = shared_, values]() -> ResultType {
       return std::apply(
           [&](std::remove_cvref_t<Declared>&... value) {
             return Call(*shared, shared->upgrades,
                         typename Function::Arguments(static_cast<Passed<Declared>>(value)...))
                 .Answer();
           },
-          values);
+          *values);
     };
     try {
       return std::async(std::launch::async, run);

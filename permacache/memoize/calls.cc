@@ -70,12 +70,16 @@ void Calls::Answer(const CallKey& key, const TypedCall& call) {
     cache_.Report(key.status);
     return Compute(key, call, nullptr);
   }
-  if (Find(key.text, call)) return;
+  const FunctionCache::Lookup lookup = Look(key.text, call);
+  if (lookup == FunctionCache::Lookup::kHit) return;
   if (!MayCompute()) Refuse(key.text);
-  if (!options_.single_flight) return Compute(key, call, nullptr);
+  // Where the cache cannot be read nobody should wait for what others put there.
+  if (!options_.single_flight || lookup == FunctionCache::Lookup::kFailure) {
+    return Compute(key, call, nullptr);
+  }
   const SingleFlight::Turn turn = TakeTurn(key.text);
   // Another process may have computed it since the look before.
-  if (Find(key.text, call)) return;
+  if (Look(key.text, call) == FunctionCache::Lookup::kHit) return;
   Compute(key, call, turn.held());
 }
 
@@ -90,12 +94,12 @@ bool Calls::IsToBeAudited() const {
   return std::uniform_real_distribution<double>()(random) < options_.audit;
 }
 
-bool Calls::Find(std::string_view key, const TypedCall& call) {
+FunctionCache::Lookup Calls::Look(std::string_view key, const TypedCall& call) {
   const bool is_audited = IsToBeAudited();
   std::string stored;
   CallEvent event = {.kind = CallEvent::Kind::kHit, .function = cache_.name(), .key = key};
   size_t bytes = 0;
-  const bool found = cache_.Get(key, [&](const storage::Record& record) {
+  const FunctionCache::Lookup lookup = cache_.Look(key, [&](const storage::Record& record) {
     absl::Status status = call.decode(record.value);
     if (is_audited && status.ok()) stored = record.value;
     event.from_memory = record.from_memory;
@@ -103,15 +107,16 @@ bool Calls::Find(std::string_view key, const TypedCall& call) {
     bytes = record.value.size();
     return status;
   });
-  if (!found) return false;
+  if (lookup != FunctionCache::Lookup::kHit) return lookup;
   if (absl::Status status = call.restore(); !status.ok()) {
     if (!absl::IsNotFound(status)) cache_.Report(status);
-    return false;
+    return absl::IsNotFound(status) ? FunctionCache::Lookup::kMiss
+                                    : FunctionCache::Lookup::kFailure;
   }
   statistics_.CountHit(event.from_memory, bytes, event.duration);
   Tell(event);
   if (is_audited) Audit(key, stored, call);
-  return true;
+  return lookup;
 }
 
 void Calls::Audit(std::string_view key, const std::string& stored, const TypedCall& call) {

@@ -59,17 +59,6 @@ struct TypedBatch {
   absl::FunctionRef<bool(size_t element, std::string_view value)> equals;
 };
 
-// How much of a batch there is to be computed.
-struct BatchPlan {
-  int64_t elements = 0;  // of the batch
-  int64_t cached = 0;    // of them, those that have a result
-  int64_t missing = 0;   // how many the function will be called with: without repetitions
-
-  // About how long that will take, from what computing results of this function has taken so far:
-  // those of the batch, else all that are counted in Stats. Nothing if nothing is known.
-  std::optional<std::chrono::nanoseconds> remaining;
-};
-
 // Every method may be called from any thread, and in a forked child.
 class Calls {
  public:
@@ -112,7 +101,7 @@ class Calls {
  private:
   class BatchRun;
 
-  bool Find(std::string_view key, const TypedCall& call);
+  FunctionCache::Lookup Look(std::string_view key, const TypedCall& call);
   void Audit(std::string_view key, const std::string& stored, const TypedCall& call);
   void ReportAudit(std::string_view key, std::string_view difference);
   bool IsToBeAudited() const;

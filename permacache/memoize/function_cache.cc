@@ -74,27 +74,29 @@ bool FunctionCache::Guard(std::string_view doing, absl::FunctionRef<void()> body
   }
 }
 
-bool FunctionCache::Get(std::string_view key, Decode decode) {
-  bool found = false;
-  Guard("the result cannot be read", [&] { found = TryGet(key, decode); });
-  return found;
+FunctionCache::Lookup FunctionCache::Look(std::string_view key, Decode decode) {
+  Lookup lookup = Lookup::kFailure;
+  Guard("the result cannot be read", [&] { lookup = TryLook(key, decode); });
+  return lookup;
 }
 
-bool FunctionCache::TryGet(std::string_view key, Decode decode) {
+FunctionCache::Lookup FunctionCache::TryLook(std::string_view key, Decode decode) {
   absl::StatusOr<storage::Store*> store = this->store();
   if (!store.ok()) {
     Report(store.status());
-    return false;
+    return Lookup::kFailure;
   }
   absl::Status decoded;
   const absl::StatusOr<bool> found =
       (*store)->Get(key, [&](const storage::Record& record) { decoded = decode(record); });
   if (!found.ok()) {
     Report(found.status());
-    return false;
+    return Lookup::kFailure;
   }
-  if (!decoded.ok() && !absl::IsFailedPrecondition(decoded)) Report(decoded);
-  return *found && decoded.ok();
+  if (decoded.ok()) return *found ? Lookup::kHit : Lookup::kMiss;
+  if (absl::IsFailedPrecondition(decoded)) return Lookup::kMiss;
+  Report(decoded);
+  return Lookup::kFailure;
 }
 
 void FunctionCache::GetMany(

@@ -39,9 +39,13 @@ class FunctionCache {
 
   using Decode = absl::FunctionRef<absl::Status(const storage::Record& record)>;
 
-  // Whether there is a record of this key that `decode` accepts. It returns kFailedPrecondition for
-  // a value of another type, which is a miss like any other. What it throws is a failure.
-  bool Get(std::string_view key, Decode decode);
+  // Looks for a record of this key that `decode` accepts. It returns kFailedPrecondition for a
+  // value of another type, which is a miss like any other. What it throws is a failure.
+  enum class Lookup { kHit, kMiss, kFailure };
+  Lookup Look(std::string_view key, Decode decode);
+
+  // Whether that is a hit.
+  bool Get(std::string_view key, Decode decode) { return Look(key, decode) == Lookup::kHit; }
 
   // The same for many keys at once: calls decode(index, record) for each that there is.
   void GetMany(std::span<const std::string> keys,
@@ -72,6 +76,7 @@ class FunctionCache {
  private:
   enum class Patience { kWaitAfterFailure, kTryNow };
   absl::StatusOr<storage::Store*> store(Patience patience = Patience::kWaitAfterFailure);
+  Lookup TryLook(std::string_view key, Decode decode);
 
   const std::string name_;
   const OpenStore open_;

@@ -44,7 +44,7 @@ class OneCall {
   using LookedUp = Looked<Result>;
   using KeyTexts = std::string;
 
-  OneCall(const Function& function, const Upgrades<Stored>& upgrades,
+  OneCall(Function& function, const Upgrades<Stored>& upgrades,
           typename Function::Arguments arguments)
       : function_(function), upgrades_(upgrades), arguments_(std::move(arguments)) {
     if constexpr (kHasOutFiles) FindOutPaths(typename Function::Indices());
@@ -131,10 +131,10 @@ class OneCall {
 
   Result InvokeOnly() {
     return std::apply(
-        [&](auto&... arguments) -> Result {
+        [&](auto&&... arguments) -> Result {
           return function_.Invoke(static_cast<decltype(arguments)>(arguments)...);
         },
-        arguments_);
+        std::move(arguments_));
   }
 
   void Compute() {
@@ -240,7 +240,7 @@ class OneCall {
     }
   }
 
-  const Function& function_;
+  Function& function_;
   const Upgrades<Stored>& upgrades_;
   typename Function::Arguments arguments_;
   std::vector<OutPath> out_paths_;

@@ -139,6 +139,17 @@ struct FunctionOptions {
   Listener listener = {};
 };
 
+// How much of a batch there is to be computed.
+struct BatchPlan {
+  int64_t elements = 0;  // of the batch
+  int64_t cached = 0;    // of them, those that have a result
+  int64_t missing = 0;   // how many the function will be called with: without repetitions
+
+  // About how long that will take, from what computing results of this function has taken so far:
+  // those of the batch, else all that are counted in Stats. Nothing if nothing is known.
+  std::optional<std::chrono::nanoseconds> remaining;
+};
+
 // What happened to calls. In a function with a batch each element counts as a call.
 struct FunctionStats {
   int64_t hits = 0;           // calls answered from the cache

@@ -121,7 +121,8 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
     return key;
   }
 
-  R Invoke(Passed<Declared>... arguments) const {
+  // The function need not be const.
+  R Invoke(Passed<Declared>... arguments) {
     return std::invoke(callable, Argument<Declared>(std::forward<Passed<Declared>>(arguments))...);
   }
 

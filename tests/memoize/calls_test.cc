@@ -246,6 +246,7 @@ TEST_F(CallsTest, CountsOfAllProcessesAddUp) {
 TEST_F(CallsTest, AForkedChildDoesNotSaveTheCountsOfItsParent) {
   auto f = cache_.Memoize("f", [](int x) { return x; });
   f(1);
+  SyncAll();  // so that the children find it
   EXPECT_EQ(RunProcesses(3,
                          [&](int) {
                            f(1);
@@ -321,6 +322,7 @@ class SingleFlightTest : public CallsTest {
         threads.emplace_back([&, thread] { wrong += !body(process * kThreads + thread); });
       }
       for (std::thread& thread : threads) thread.join();
+      SyncAll();  // as at the normal end of a process, which this is not
       return wrong.load();
     });
   }

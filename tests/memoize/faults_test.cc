@@ -68,8 +68,9 @@ template <class Callable, class... Descriptions>
 auto MemoizeIn(FunctionCache::OpenStore open, Told& told, SharedStore digests, Callable callable,
                Descriptions... parameters) {
   const auto open_digests = [digests]() -> absl::StatusOr<SharedStore> { return digests; };
+  const std::shared_ptr<memoize::FailureReporter> reporter = told.ReporterOf("f");
   memoize::OpenedFunction opened = {
-      .cache = std::make_unique<FunctionCache>("f", std::move(open), told.ReporterOf("f")),
+      .cache = std::make_unique<FunctionCache>("f", std::move(open), reporter),
       .calls = nullptr,
       .files = std::make_shared<FileContents>(
           std::make_unique<FunctionCache>("files", open_digests, told.ReporterOf("files"))),
@@ -77,8 +78,8 @@ auto MemoizeIn(FunctionCache::OpenStore open, Told& told, SharedStore digests, C
       .key_format = KeyFormat::kNative,
       .encoding = Encoding::kBinary,
       .has_batch_options = false};
-  opened.calls = std::make_unique<memoize::Calls>(*opened.cache, told.ReporterOf("f"),
-                                                  memoize::Calls::Options());
+  opened.calls =
+      std::make_unique<memoize::Calls>(*opened.cache, reporter, memoize::Calls::Options());
   return memoize::MakeCachedFunction(
       std::move(opened), std::move(callable), memoize::SignatureOf<Callable>(),
       std::make_index_sequence<sizeof...(parameters)>(), parameters...);

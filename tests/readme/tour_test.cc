@@ -51,6 +51,23 @@ Image Render(const Scene& scene) { return {scene.height}; }
 int H(int x) { return x; }
 int K(const Mesh&, int x) { return x; }
 
+void Plot(int data, const std::filesystem::path& loc) {
+  ++computed;
+  std::ofstream(loc) << data;
+}
+
+std::vector<double> EmbedAll(const std::vector<std::string>& texts, const std::string&) {
+  computed += static_cast<int>(texts.size());
+  return std::vector<double>(texts.size());
+}
+
+struct Model {
+  double slope = 0;
+  double offset = 0;
+};
+
+Model Fit(int x) { return {1.0 * x, 1}; }
+
 int G(const std::vector<std::string>& large, const Mesh&, bool, int t, int u) {
   ++computed;
   return static_cast<int>(large.size()) + t + u;
@@ -90,6 +107,13 @@ TEST(Tour, DoesWhatTheReadmeSays) {
 
   // Ask without computing, and manage.
   f.Contains(2);  f.Lookup(2);  f.Forget(2);  f.Size();  f.Clear();  f.Stats();
+  f.Recompute(2);                                               // computes and replaces
+  f.Async(2).get();                                             // in another thread
+  f.Explain(2, "y"_a = 5).ToString();                           // why that would miss: the nearest call that is stored
+
+  // Modes, as scopes: for one function, or without it for all of the process.
+  { permacache::ScopedErrorOnMiss guard(f);  f(2); }            // throws CacheMissError where it would compute
+  { permacache::ScopedNoCache guard;  f(2); }                   // neither reads nor writes
 
   // Options, and a cache somewhere else.
   auto h = permacache::Memoize({.name = "path/h", .version = 3, .compression = permacache::Compression::kZstd}, H);
@@ -115,6 +139,20 @@ TEST(Tour, DoesWhatTheReadmeSays) {
   auto parse = permacache::Memoize("path/parse", Parse, "source"_a.FileContents());
   parse("source.txt");
 
+  // A function that writes files: they are part of the result. Another path gets a copy without computing.
+  auto plot = permacache::Memoize("path/plot", Plot, "data"_a, "loc"_a.OutFile());
+  plot(7, "plot.txt");  plot(7, "copy.txt");
+
+  // A function that takes many at once gets only those that are missing, and each once.
+  auto embed = permacache::Memoize({.name = "path/embed", .chunk_size = 100}, EmbedAll, "texts"_a.Batch(), "model"_a);
+  embed(words, "small");                                        // stored after every 100: a crash loses no more
+  embed.Plan({"a", "c"}, "small").missing;                      // 1, and about how long it will take
+
+  // Results of an older type need not be computed again. One in a hundred hits is computed all the same, and compared.
+  auto fit = permacache::Memoize({.name = "path/fit", .audit = 0.01}, Fit, "x"_a)
+      .UpgradeFrom<double>([](double old) { return Model{old, 0}; });
+  fit(3);
+
   // A large argument that is used again and again hashes once, with all cores, and has the key of the plain value.
   auto norm = permacache::Memoize("norm", Norm, "v"_a);         // double Norm(const permacache::Hashed<std::vector<double>>& v)
   permacache::Hashed data(std::move(samples));                  // immutable; data->size(), *data
@@ -127,7 +165,8 @@ TEST(Tour, DoesWhatTheReadmeSays) {
   permacache::KeyText(image, permacache::KeyFormat::kPython);   // byte for byte what Python permacache writes
 
   // clang-format on
-  EXPECT_EQ(computed, 3);
+  EXPECT_EQ(computed, 3 + 2 + 1 + 2);
+  EXPECT_TRUE(std::filesystem::exists("copy.txt"));
   EXPECT_EQ(f.Key(2), R"({"x": 2, "y": 2, "z": 3})");
   EXPECT_EQ(render.Lookup({.height = 720, .spheres = spheres})->height, 720);
   EXPECT_EQ(h(1), 1);
