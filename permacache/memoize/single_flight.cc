@@ -108,8 +108,8 @@ std::filesystem::path Absolute(const std::filesystem::path& path) {
 
 // A computation that is going on, or is about to pass to another thread.
 struct Flight {
-  ThreadNumber owner =
-      ThreadNumber::kNobody;  // nobody's as long as none of those who wait has woken up
+  // Nobody as long as none of those who wait has woken up.
+  ThreadNumber owner = ThreadNumber::kNobody;
   int waiting = 0;
   std::condition_variable is_free;
 };

@@ -254,7 +254,7 @@ TEST_F(SingleFlightTest, ThreadsOfManyProcessesTakeTurns) {
 
 TEST_F(SingleFlightTest, WhoWaitsIsToldOnce) {
   for (const bool by_a_process : {false, true}) {
-    Signal holds, release, waits;
+    Signal holds, release;
     pid_t process = 0;
     std::jthread thread;
     if (by_a_process) {
@@ -269,7 +269,6 @@ TEST_F(SingleFlightTest, WhoWaitsIsToldOnce) {
     holds.Take();
     int times = 0;
     {
-      // Its place in the queue may be taken by the other one: it is told once all the same.
       const Turn turn = flights_.Take("key", kForever, [&] {
         ++times;
         release.Give();
@@ -289,10 +288,14 @@ TEST_F(SingleFlightTest, WhoWaitsForAThreadAndThenForAProcessIsToldOnce) {
   const pid_t holder = StartHolder("key", holds, release);
   holds.Take();
   std::jthread first([&] {
-    const Turn turn = flights_.Take("key", kAWhile, [&] { second_waits.Take(); });
+    const Turn turn = flights_.Take("key", kAWhile, [&] {
+      first_waits.Give();
+      second_waits.Take();
+    });
     EXPECT_TRUE(turn.is_alone());
     release.Give();
   });
+  first_waits.Take();
   int times = 0;
   const Turn turn = flights_.Take("key", kForever, [&] {
     ++times;
@@ -399,7 +402,14 @@ TEST_F(SingleFlightTest, WhatIsHeldMayGoWhileTheNextTurnBegins) {
     }
     return 0;
   });
-  for (int i = 0; i < 2000; ++i) {
+  // The others make it wait before it can see whether it must unlock.
+  std::vector<std::jthread> others;
+  for (int i = 0; i < 3; ++i) {
+    others.emplace_back([&, i] {
+      while (!*is_done) flights_.TryTake(std::to_string(i));
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
     std::shared_ptr<const void> held = flights_.Take("key", kForever, Nothing).held();
     std::barrier start(2);
     std::jthread drop([&] {
