@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <thread>
@@ -22,15 +23,16 @@ class Counter {
  public:
   void Add(FileLock& lock) {
     ASSERT_EQ(lock.Lock(), 0);
-    const int before = *number_;
+    const int before = number_->load(std::memory_order_relaxed);
     std::this_thread::yield();
-    *number_ = before + 1;
+    number_->store(before + 1, std::memory_order_relaxed);
     lock.Unlock();
   }
   int number() const { return *number_; }
 
  private:
-  volatile int* const number_ = static_cast<int*>(
+  // Atomic, as the thread sanitizer does not know the kernel's locks.
+  std::atomic<int>* const number_ = static_cast<std::atomic<int>*>(
       mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 };
 
