@@ -7,10 +7,13 @@
 //   f(1);   // computed once, ever; then read from disk
 //
 // This header is all that users include, and //permacache all that they depend on:
-//   memoize/memoize.h          Memoize, Cache, SyncAll
-//   memoize/options.h          CacheOptions, FunctionOptions, Failure, FunctionStats
+//   memoize/memoize.h          Memoize
+//   memoize/cache.h            Cache, SyncAll, CloseAll, ProcessStats
+//   memoize/options.h          CacheOptions, FunctionOptions, Failure, CallEvent, FunctionStats
 //   memoize/cached_function.h  what a cached function can be asked
-//   memoize/keying.h           what of an argument enters the key
+//   memoize/keying.h           what of an argument enters the key; files to write; batches
+//   memoize/modes.h            ScopedErrorOnMiss, ScopedNoCache
+//   memoize/explain.h          Explanation: why a call missed
 //   memoize/string_form.h      StringForm: a value as a text, as a key function
 //   key/key.h                  KeyText, StableHash, KeyWriter: which arguments there can be
 //   key/hashed.h               Hashed: a large argument that is hashed once
