@@ -32,11 +32,12 @@ concept BatchResult = std::ranges::forward_range<Result> &&
   result.push_back(std::move(value));
 };
 
-// What may be a batch: a list to which elements can be added, or a view of an array.
+// What may be a batch: a list to whose end elements can be added, where they stay in this order, or
+// a view of an array.
 template <class Value>
 concept BatchOfList = std::ranges::forward_range<const Value> &&
     requires(Value& list, std::ranges::range_value_t<const Value> element) {
-  list.insert(list.end(), element);
+  list.push_back(element);
 };
 template <class Value>
 concept BatchOfView = std::ranges::view<Value> && std::ranges::forward_range<const Value> &&
@@ -77,7 +78,7 @@ class Elements {
       return chosen;
     } else {
       Value chosen;
-      for (const size_t index : indices) chosen.insert(chosen.end(), *places_[index]);
+      for (const size_t index : indices) chosen.push_back(*places_[index]);
       return chosen;
     }
   }
@@ -117,6 +118,7 @@ class BatchCall {
  public:
   using Result = typename Function::Result;
   using Element = typename Result::value_type;
+  using Value = Element;
   using Stored = Element;
   using LookedUp = std::optional<Result>;
   using KeyTexts = std::vector<std::string>;
@@ -134,7 +136,7 @@ class BatchCall {
   Result Answer() {
     if (function_.calls().IsBypassed()) {
       if (!function_.calls().MayCompute()) {
-        function_.calls().Refuse(length_ > 0 ? Key().front() : "a batch");
+        function_.calls().Refuse(FindKeys().ok() && length_ > 0 ? keys_.front() : "a batch");
       }
       return Invoke();
     }
@@ -290,7 +292,7 @@ class BatchCall {
   template <class Answer>
   Result Make(Answer answer) {
     if (absl::Status status = FindKeys(); !status.ok()) {
-      function_.cache().Report(status);
+      function_.calls().Begin(status, "a batch whose keys are not known", length_);
       return Invoke();
     }
     const auto compute = [&](std::span<const size_t> keys) { Compute(keys); };
@@ -300,7 +302,8 @@ class BatchCall {
       return codec::Encode(*results_[key], function_.opened.encoding);
     };
     const auto equals = [&](size_t key, std::string_view value) {
-      return codec::Encode(*results_[key], codec::EncodingOf(value)) == value;
+      const absl::StatusOr<Element> stored = upgrades_.Decode(value);
+      return stored.ok() && codec::Encode(*results_[key]) == codec::Encode(*stored);
     };
     answer(TypedBatch{
         .compute = compute, .decode = decode, .keep = keep, .encode = encode, .equals = equals});

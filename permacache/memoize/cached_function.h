@@ -92,7 +92,24 @@ class CachedFunction<Callable, memoize::Signature<R, Declared...>, Parameters...
   // before the first call: auto f = Memoize("f", F).UpgradeFrom<OldResult>(...).
   template <class Old, class Upgrade>
   [[nodiscard]] CachedFunction UpgradeFrom(Upgrade upgrade) && {
-    shared_->upgrades.template Add<Old>(std::move(upgrade));
+    using Value = typename Call::Value;
+    static_assert(!std::is_same_v<Old, Value>,
+                  "permacache: UpgradeFrom<Old> is for results of another type than the function "
+                  "has now");
+    constexpr bool kIsUpgrade = std::is_invocable_r_v<Value, const Upgrade&, Old>;
+    static_assert(
+        kIsUpgrade,
+        "permacache: what is given to UpgradeFrom<Old> must make a result of the function "
+        "(of a batch, one element's) of an Old");
+    if constexpr (kIsUpgrade && Function::kHasOutFiles) {
+      using OldWithFiles = memoize::WithFiles<Old>;
+      shared_->upgrades.template Add<OldWithFiles>(
+          [upgrade = std::move(upgrade)](OldWithFiles old) -> memoize::WithFiles<Value> {
+            return {std::move(old.files), upgrade(std::move(old.result))};
+          });
+    } else if constexpr (kIsUpgrade) {
+      shared_->upgrades.template Add<Old>(std::move(upgrade));
+    }
     return std::move(*this);
   }
 

@@ -29,11 +29,14 @@ class Stopwatch {
 
 }  // namespace
 
+thread_local int HoldsSeveralTurns::depth_ = 0;
+
 Calls::Calls(FunctionCache& cache, std::shared_ptr<FailureReporter> failures, Options options)
     : cache_(cache),
       options_(std::move(options)),
       flights_(options_.turns_file),
-      statistics_(options_.counts_folder, std::move(failures)) {}
+      failures_(std::move(failures)),
+      statistics_(options_.counts_folder, failures_) {}
 
 bool Calls::IsBypassed() const {
   return modes_->no_cache.load(std::memory_order_relaxed) > 0 ||
@@ -58,11 +61,24 @@ void Calls::Tell(const CallEvent& event) const {
   }
 }
 
+// Who holds several turns waits for nobody: whom it would wait for might wait for one of them.
 SingleFlight::Turn Calls::TakeTurn(std::string_view key) {
-  return flights_.Take(key, options_.longest_wait, [&] {
+  const bool may_wait = options_.single_flight && !HoldsSeveralTurns::ThisThreadDoes();
+  const auto longest_wait = may_wait ? options_.longest_wait : std::chrono::nanoseconds(0);
+  return flights_.Take(key, longest_wait, [&] {
     statistics_.CountWait();
     Tell({.kind = CallEvent::Kind::kWait, .function = cache_.name(), .key = key});
   });
+}
+
+void Calls::Begin(const absl::Status& unknown, std::string_view what, size_t calls) {
+  cache_.Report(unknown);
+  if (!MayCompute()) Refuse(what);
+  for (size_t i = 0; i < calls; ++i) statistics_.CountMiss();
+}
+
+SingleFlight::Turn Calls::TakeTurnAtPath(const std::filesystem::path& path) {
+  return TakeTurn("path " + path.string());
 }
 
 void Calls::Answer(const CallKey& key, const TypedCall& call) {
@@ -89,7 +105,7 @@ void Calls::Recompute(const CallKey& key, const TypedCall& call) {
 }
 
 bool Calls::IsToBeAudited() const {
-  if (options_.audit <= 0) return false;
+  if (options_.audit <= 0 || !MayCompute()) return false;
   static thread_local std::minstd_rand random(std::random_device{}());
   return std::uniform_real_distribution<double>()(random) < options_.audit;
 }
@@ -133,7 +149,7 @@ void Calls::Audit(std::string_view key, const std::string& stored, const TypedCa
 }
 
 void Calls::ReportAudit(std::string_view key, std::string_view difference) {
-  cache_.Report(absl::FailedPreconditionError(absl::StrCat(
+  failures_->Tell(absl::FailedPreconditionError(absl::StrCat(
       "audit: the function gives ", std::string(difference), ", for ", std::string(key),
       ". Either it is not pure, or it was changed: then raise its version")));
 }

@@ -59,6 +59,20 @@ struct TypedBatch {
   absl::FunctionRef<bool(size_t element, std::string_view value)> equals;
 };
 
+// While it lives, this thread computes for several keys at once.
+class HoldsSeveralTurns {
+ public:
+  HoldsSeveralTurns() { ++depth_; }
+  HoldsSeveralTurns(const HoldsSeveralTurns&) = delete;
+  HoldsSeveralTurns& operator=(const HoldsSeveralTurns&) = delete;
+  ~HoldsSeveralTurns() { --depth_; }
+
+  static bool ThisThreadDoes() { return depth_ > 0; }
+
+ private:
+  static thread_local int depth_;
+};
+
 // Every method may be called from any thread, and in a forked child.
 class Calls {
  public:
@@ -81,6 +95,12 @@ class Calls {
   // Whether the function may be called now, and what is thrown if not.
   bool MayCompute() const;
   [[noreturn]] void Refuse(std::string_view key) const;
+
+  // What comes before the computation of calls whose keys are not known: reports why, and counts.
+  void Begin(const absl::Status& unknown, std::string_view what, size_t calls);
+
+  // Whoever writes to a path while another one does the same may find the other's file there.
+  SingleFlight::Turn TakeTurnAtPath(const std::filesystem::path& path);
 
   void Answer(const CallKey& key, const TypedCall& call);
   void Recompute(const CallKey& key, const TypedCall& call);
@@ -113,6 +133,7 @@ class Calls {
   const Options options_;
   const std::shared_ptr<Modes> modes_ = std::make_shared<Modes>();
   SingleFlight flights_;
+  const std::shared_ptr<FailureReporter> failures_;
   Statistics statistics_;
 };
 

@@ -1,8 +1,10 @@
 // How calls with a batch are answered: what is there in one look-up, the rest in chunks.
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "permacache/memoize/calls.h"
 
 namespace permacache::memoize {
@@ -13,7 +15,7 @@ using std::chrono::steady_clock;
 
 // The kernel keeps locks in a list. A larger chunk takes one turn as a whole, so that one that
 // overlaps it, and is not the same, may compute the same once more.
-constexpr size_t kMostTurns = 512;
+constexpr size_t kMostTurns = 4096;
 
 }  // namespace
 
@@ -154,10 +156,12 @@ class Calls::BatchRun {
     return turns;
   }
 
-  // The same for the same elements.
+  // The same for the same elements, in whichever order.
   std::string NameOf(const std::vector<size_t>& chunk) const {
+    std::set<std::string_view> sorted;
+    for (const size_t element : chunk) sorted.insert(keys_[element]);
     std::string all = "batch";
-    for (const size_t element : chunk) all += "\n" + keys_[element];
+    for (const std::string_view key : sorted) absl::StrAppend(&all, "\n", std::string(key));
     return all;
   }
 
@@ -166,6 +170,8 @@ class Calls::BatchRun {
     for (size_t i = 0; i < chunk.size(); ++i) calls_.statistics_.CountMiss();
     const steady_clock::time_point begin = steady_clock::now();
     try {
+      std::optional<HoldsSeveralTurns> several;
+      if (turns.size() > 1) several.emplace();
       batch_.compute(chunk);
     } catch (...) {
       calls_.statistics_.CountComputed(steady_clock::now() - begin);

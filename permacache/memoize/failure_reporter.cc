@@ -22,9 +22,16 @@ FailureReporter::FailureReporter(std::string function, FailureHandler handler)
     : function_(std::move(function)), handler_(handler ? std::move(handler) : ReportOnStderr) {}
 
 void FailureReporter::Report(const absl::Status& status) {
-  failures_.fetch_add(1, std::memory_order_relaxed);
   const uint32_t kind = uint32_t{1} << (static_cast<int>(status.code()) % 32);
-  if (reported_.fetch_or(kind, std::memory_order_relaxed) & kind) return;
+  if (reported_.fetch_or(kind, std::memory_order_relaxed) & kind) {
+    failures_.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    Tell(status);
+  }
+}
+
+void FailureReporter::Tell(const absl::Status& status) {
+  failures_.fetch_add(1, std::memory_order_relaxed);
   try {
     handler_({.function = function_, .status = status});
   } catch (...) {

@@ -21,6 +21,9 @@ class FailureReporter {
   // Counts it, and tells of it if it is the first of its kind. What the handler throws is ignored.
   void Report(const absl::Status& status);
 
+  // Counts it and tells of it in any case.
+  void Tell(const absl::Status& status);
+
   int64_t failures() const { return failures_.load(std::memory_order_relaxed); }
 
  private:

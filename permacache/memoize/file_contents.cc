@@ -38,21 +38,6 @@ int64_t Nanoseconds(const timespec& time) {
   return static_cast<int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
 
-FileIdentity IdentityOf(const struct stat& status) {
-#ifdef __APPLE__
-  const timespec& modified = status.st_mtimespec;
-  const timespec& changed = status.st_ctimespec;
-#else
-  const timespec& modified = status.st_mtim;
-  const timespec& changed = status.st_ctim;
-#endif
-  return {.device = static_cast<uint64_t>(status.st_dev),
-          .inode = static_cast<uint64_t>(status.st_ino),
-          .size = static_cast<uint64_t>(status.st_size),
-          .modified = Nanoseconds(modified),
-          .changed = Nanoseconds(changed)};
-}
-
 bool IsSettled(const FileIdentity& identity, int64_t now) {
   const int64_t latest = std::max(identity.modified, identity.changed);
   return latest < now - FileContents::kSettlingTime;
@@ -83,6 +68,21 @@ absl::StatusOr<FileIdentity> IdentityOf(int fd) {
 }
 
 }  // namespace
+
+FileIdentity IdentityOf(const struct stat& status) {
+#ifdef __APPLE__
+  const timespec& modified = status.st_mtimespec;
+  const timespec& changed = status.st_ctimespec;
+#else
+  const timespec& modified = status.st_mtim;
+  const timespec& changed = status.st_ctim;
+#endif
+  return {.device = static_cast<uint64_t>(status.st_dev),
+          .inode = static_cast<uint64_t>(status.st_ino),
+          .size = static_cast<uint64_t>(status.st_size),
+          .modified = Nanoseconds(modified),
+          .changed = Nanoseconds(changed)};
+}
 
 absl::Status ChangedMeanwhile(const FileContent& content) {
   return absl::AbortedError(

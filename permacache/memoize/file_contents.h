@@ -2,6 +2,8 @@
 #ifndef PERMACACHE_MEMOIZE_FILE_CONTENTS_H_
 #define PERMACACHE_MEMOIZE_FILE_CONTENTS_H_
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -26,6 +28,8 @@ struct FileIdentity {
 
   bool operator==(const FileIdentity&) const = default;
 };
+
+FileIdentity IdentityOf(const struct stat& status);
 
 // The content of a file as it was found.
 struct FileContent {

@@ -224,15 +224,12 @@ class Keyable {
 
   // The function takes many values at once, as a list or view, and returns a list with a result for
   // each. Each has a key and an entry of its own, as if the function took and returned one; what
-  // `function` makes of it, if that is given, stands in the key. The function is called with those
-  // that have no result yet, each once, and not at all if there are none. Several such parameters
-  // advance together and must have equal lengths.
-  constexpr auto Batch() const { return self().With(ElementByElement<WholeValue>(WholeValue())); }
-  template <class Function>
-  constexpr auto Batch(Function function) const {
-    using Kept = KeyFunction<Function>;
-    return self().With(ElementByElement<Kept>(Kept(std::move(function))));
-  }
+  // was said before of the key holds for each: "texts"_a.Key(StableHash).Batch(). The function is
+  // called with those that have no result yet, each once, and not at all if there are none. Several
+  // such parameters advance together and must have equal lengths. Elements that another thread or
+  // process computes at this time are waited for, in a chunk of up to 4,096; a larger one shares
+  // only with a call that computes just the same elements.
+  constexpr auto Batch() const { return self().WithBatch(); }
 
  private:
   constexpr const Derived& self() const { return static_cast<const Derived&>(*this); }

@@ -148,8 +148,13 @@ auto MakeCachedFunction(OpenedFunction opened, Callable&& callable, Signature<Re
     static_assert(Binding<decltype(parameters)...>::kNamesAreUnique,
                   "permacache: two parameters have the same name");
     CheckResult<Result, decltype(parameters)...>();
+    constexpr bool kHasBatch = (decltype(parameters)::Keying::kIsBatch || ...);
+    constexpr bool kCanRepeat = (std::is_lvalue_reference_v<Passed<Declared>> && ...);
+    static_assert(!kHasBatch || kCanRepeat,
+                  "permacache: a function with a Batch() parameter may be called several times for "
+                  "one call, so what it takes must be copyable, or be taken by const reference");
     (CheckParameter<kPosition, decltype(parameters)>(), ...);
-    CheckOptions(opened, (decltype(parameters)::Keying::kIsBatch || ...));
+    CheckOptions(opened, kHasBatch);
     return CachedFunction<std::decay_t<Callable>, Signature<Result, Declared...>,
                           decltype(parameters)...>(
         std::move(opened), std::forward<Callable>(callable), std::tuple(std::move(parameters)...));

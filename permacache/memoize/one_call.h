@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -40,6 +42,7 @@ template <class Function>
 class OneCall {
  public:
   using Result = typename Function::Result;
+  using Value = ValueOf<Result>;
   using Stored = StoredOf<Function>;
   using LookedUp = Looked<Result>;
   using KeyTexts = std::string;
@@ -109,8 +112,13 @@ class OneCall {
   }
 
   Explanation Explain() const {
-    return function_.calls().Explain(
+    Explanation explanation = function_.calls().Explain(
         KeyOfCall(), [&](std::string_view value) { return upgrades_.Accept(value); });
+    if (kHasOutFiles && explanation.hit && !Contains()) {
+      explanation.hit = false;
+      explanation.reason = "stored, but what is kept of its files is not there any more";
+    }
+    return explanation;
   }
 
  private:
@@ -138,6 +146,7 @@ class OneCall {
   }
 
   void Compute() {
+    if constexpr (kHasOutFiles) PrepareOutPaths();
     if constexpr (std::is_void_v<Result>) {
       InvokeOnly();
       stored_.emplace();
@@ -146,6 +155,17 @@ class OneCall {
     } else {
       stored_.emplace(InvokeOnly());
     }
+  }
+
+  // Calls that write to one path take turns, or each might take the other's file for its own.
+  void PrepareOutPaths() {
+    path_turns_.clear();
+    std::set<std::filesystem::path> paths;
+    for (const OutPath& out : out_paths_) paths.insert(out.path);
+    for (const std::filesystem::path& path : paths) {
+      path_turns_.push_back(function_.calls().TakeTurnAtPath(path));
+    }
+    for (OutPath& out : out_paths_) LookBefore(out);
   }
 
   // Calls then(key, call).
@@ -173,10 +193,14 @@ class OneCall {
   }
 
   bool Equals(std::string_view value) {
+    absl::StatusOr<Stored> before = upgrades_.Decode(value);
+    if (!before.ok()) return false;
     if constexpr (kHasOutFiles) {
-      if (!LookAtFiles().ok()) return false;
+      return LookAtFiles().ok() && HaveSameContents(stored_->files, before->files) &&
+             codec::Encode(stored_->result) == codec::Encode(before->result);
+    } else {
+      return codec::Encode(*stored_) == codec::Encode(*before);
     }
-    return codec::Encode(*stored_, codec::EncodingOf(value)) == value;
   }
 
   absl::Status Keep(const CallKey& key, std::chrono::nanoseconds time) {
@@ -191,6 +215,10 @@ class OneCall {
   }
 
   absl::Status LookAtFiles() {
+    if (AreSameFile(out_paths_)) {
+      return absl::FailedPreconditionError(
+          "two of the files that the function writes are one; the result is not stored");
+    }
     stored_->files.clear();
     for (const OutPath& out : out_paths_) {
       absl::StatusOr<OutFile> file = function_.opened.out_files->Look(out);
@@ -203,6 +231,7 @@ class OneCall {
   absl::Status Restore(const std::string& key) {
     if constexpr (kHasOutFiles) {
       if (!IsOfThese(stored_->files)) return absl::NotFoundError("other files were written");
+      if (AreSameFile(out_paths_)) return absl::NotFoundError("two of the files are one");
       for (size_t i = 0; i < out_paths_.size(); ++i) {
         absl::Status status =
             function_.opened.out_files->Restore(key, out_paths_[i], stored_->files[i]);
@@ -244,7 +273,8 @@ class OneCall {
   const Upgrades<Stored>& upgrades_;
   typename Function::Arguments arguments_;
   std::vector<OutPath> out_paths_;
-  std::optional<Stored> stored_;  // the result, from the function or from the cache
+  std::vector<SingleFlight::Turn> path_turns_;  // until what was written has been kept
+  std::optional<Stored> stored_;                // the result, from the function or from the cache
 };
 
 }  // namespace permacache::memoize

@@ -116,6 +116,9 @@ struct FunctionOptions {
   // Whether a call waits while another one, in any thread or process, computes the same; and how
   // long at most before it computes it, too. Default: for ever. When the other one ends without a
   // result, by an exception or because its process died, the next of those that wait computes.
+  // Calls that wait for each other in a circle wait for ever, where that leads through two
+  // processes or through something else, such as a pool of threads or f.Async: give such functions
+  // a limit.
   bool single_flight = true;
   std::optional<std::chrono::nanoseconds> longest_wait = {};
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "permacache/codec/codec.h"
 #include "permacache/key/key.h"
+#include "permacache/storage/coarse_clock.h"
 #include "permacache/storage/files.h"
 
 namespace permacache::memoize {
@@ -135,15 +137,50 @@ class MappedFile {
 }  // namespace
 
 OutPath MakeOutPath(std::string_view parameter, const fs::path& given) {
-  return {.parameter = parameter, .path = fs::absolute(given)};
+  std::error_code error;
+  fs::path path = fs::absolute(given, error);
+  return {.parameter = parameter, .path = error ? given : std::move(path)};
+}
+
+void LookBefore(OutPath& out) {
+  struct stat info;
+  out.before.reset();
+  if (stat(out.path.c_str(), &info) != 0) return;
+  out.before = IdentityOf(info);
+  constexpr int64_t kLongerThanTicks = 50'000'000;  // nanoseconds
+  if (out.before->changed > FileContents::RealTime() - kLongerThanTicks) storage::AwaitTicks(2);
+}
+
+bool AreSameFile(const std::vector<OutPath>& outs) {
+  std::set<std::pair<dev_t, ino_t>> files;
+  std::set<fs::path> paths;
+  for (const OutPath& out : outs) {
+    struct stat info;
+    if (!paths.insert(TargetOf(out.path).lexically_normal()).second) return true;
+    if (stat(out.path.c_str(), &info) != 0) continue;
+    if (!files.insert({info.st_dev, info.st_ino}).second) return true;
+  }
+  return false;
+}
+
+bool HaveSameContents(const std::vector<OutFile>& left, const std::vector<OutFile>& right) {
+  return std::ranges::equal(left, right, [](const OutFile& one, const OutFile& other) {
+    return one.parameter == other.parameter && one.digest == other.digest && one.size == other.size;
+  });
 }
 
 absl::StatusOr<OutFile> OutFileCache::Look(const OutPath& out) {
   struct stat info;
-  if (stat(out.path.c_str(), &info) != 0) {
+  if (stat(out.path.c_str(), &info) != 0 || IdentityOf(info) == out.before) {
     return absl::FailedPreconditionError(
         absl::StrCat("the function has not written ", out.path.string(), ", its \"",
                      std::string(out.parameter), "\"; the result is not stored"));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(out.path.string(),
+                     " is to be an out file, but is not a regular file; the "
+                     "result is not stored"));
   }
   const absl::StatusOr<FileContent> content = contents_->Of(out.path);
   if (!content.ok()) return content.status();

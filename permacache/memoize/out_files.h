@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,9 +42,20 @@ struct EarlierPath {
 struct OutPath {
   std::string_view parameter;
   std::filesystem::path path;  // absolute: the function may change the current directory
+  std::optional<FileIdentity> before = {};  // the file that was there before the function ran
 };
 
 OutPath MakeOutPath(std::string_view parameter, const std::filesystem::path& given);
+
+// Notes what is there before the function runs. Waits for the clock of files to tick, if need be,
+// so that whatever the function writes can be told from that.
+void LookBefore(OutPath& out);
+
+// Whether two of the paths lead to one file.
+bool AreSameFile(const std::vector<OutPath>& outs);
+
+// Whether these are the same files, but for their permissions.
+bool HaveSameContents(const std::vector<OutFile>& left, const std::vector<OutFile>& right);
 
 // The out files of one function. Every method may be called from any thread, and in a forked child.
 class OutFileCache {

@@ -35,8 +35,14 @@ template <class Keying>
 constexpr void CheckSaidOnce() {
   static_assert(std::is_same_v<Keying, WholeValue>,
                 "permacache: a parameter's description says twice what enters the key. Take one of "
-                "Key, Ignore, DropIf, DropIfEqual, FileContents, OutFile and Batch; the last "
-                "arguments of DropIf, DropIfEqual and Batch are key functions");
+                "Key, Ignore, DropIf, DropIfEqual, FileContents and OutFile; the last arguments of "
+                "DropIf and DropIfEqual are key functions");
+}
+
+template <class Keying>
+constexpr void CheckMayBeBatch() {
+  static_assert(!Keying::kIsBatch && !Keying::kIsOutFile,
+                "permacache: a parameter's description says Batch() twice, or of an OutFile()");
 }
 
 }  // namespace memoize
@@ -55,6 +61,13 @@ struct NamedValue : memoize::Keyable<NamedValue<kName, T, Keying>> {
     memoize::CheckSaidOnce<Keying>();
     T copy = value;
     return NamedValue<kName, T, Other>(std::forward<T>(copy), std::move(other));
+  }
+
+  constexpr auto WithBatch() const {
+    memoize::CheckMayBeBatch<Keying>();
+    T copy = value;
+    using Each = memoize::ElementByElement<Keying>;
+    return NamedValue<kName, T, Each>(std::forward<T>(copy), Each(keying));
   }
 
   T value;
@@ -91,6 +104,12 @@ struct ParameterName : memoize::Keyable<ParameterName<kName, Keying>> {
   constexpr auto With(Other other) const {
     memoize::CheckSaidOnce<Keying>();
     return ParameterName<kName, Other>(std::move(other));
+  }
+
+  constexpr auto WithBatch() const {
+    memoize::CheckMayBeBatch<Keying>();
+    using Each = memoize::ElementByElement<Keying>;
+    return ParameterName<kName, Each>(Each(keying));
   }
 
   [[no_unique_address]] Keying keying;

@@ -48,6 +48,7 @@ class Upgrades {
   }
 
   absl::StatusOr<Stored> Decode(std::string_view value) const {
+    if (upgrades_.empty() || codec::HasShapeOf<Stored>(value)) return codec::Decode<Stored>(value);
     for (const Upgrade& upgrade : upgrades_) {
       if (upgrade.is_old(value)) return upgrade.decode(value);
     }

@@ -1,14 +1,17 @@
 // Functions that take many values at once.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <list>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -30,6 +33,13 @@ using ::testing::Pair;
 using Given = std::vector<std::vector<int>>;
 using Pairs = std::vector<std::pair<int, std::string>>;
 
+// How many bytes can be read from a pipe.
+int Available(int pipe) {
+  int bytes = 0;
+  EXPECT_EQ(ioctl(pipe, FIONREAD, &bytes), 0);
+  return bytes;
+}
+
 class BatchTest : public ::testing::Test {
  protected:
   // Pairs each number with a text, and notes what it was given.
@@ -43,7 +53,7 @@ class BatchTest : public ::testing::Test {
           for (const int x : xs) pairs.emplace_back(x, y);
           return pairs;
         },
-        "xs"_a.Batch([](int x) { return std::abs(x); }), "y"_a);
+        "xs"_a.Key([](int x) { return std::abs(x); }).Batch(), "y"_a);
   }
 
   auto Twice(FunctionOptions options = {}) {
@@ -227,6 +237,68 @@ TEST_F(BatchTest, AnAuditComputesHitsAgainAndKeepsWhatIsStored) {
   version = 5;
   EXPECT_THAT(f({3, 2, 1}), ElementsAre(3, 1, 1));
   EXPECT_THAT(told, ElementsAre(HasSubstr(R"({"xs": 2})")));
+}
+
+TEST_F(BatchTest, ContentsOfFilesMayBeElements) {
+  const std::string a = directory_.path() / "a", b = directory_.path() / "b";
+  std::ofstream(a) << "one";
+  std::ofstream(b) << "one";
+  auto f = cache_.Memoize(
+      "files",
+      [this](const std::vector<std::string>& paths) {
+        given_.emplace_back(paths.size());
+        return std::vector<size_t>(paths.size(), 3);
+      },
+      "paths"_a.FileContents().Batch());
+  EXPECT_THAT(f({a, b}), ElementsAre(3, 3));  // the same content is the same call
+  ASSERT_EQ(given_.size(), 1u);
+  EXPECT_EQ(given_[0].size(), 1u);
+  {
+    ScopedErrorOnMiss guard;
+    EXPECT_THROW(f({a, "/no/such/file"}), CacheMissError);
+  }
+}
+
+TEST_F(BatchTest, LargeOnesShareTheWorkInAnyOrder) {
+  std::vector<int> all(5'000);
+  for (int i = 0; i < 5'000; ++i) all[i] = i;
+  const std::vector<int> reversed(all.rbegin(), all.rend());
+  auto f = Twice();
+  {
+    const std::jthread other([&] { f(reversed); });
+    f(all);
+  }
+  EXPECT_EQ(f.Stats().misses, 5'000);
+}
+
+// Neither has what it waits for in a circle of keys, but each holds what the other needs.
+TEST_F(BatchTest, RecursiveBatchesOfTwoProcessesDoNotWaitForEachOther) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto run = [&](std::vector<int> xs) {
+    bool is_outermost = true;
+    std::function<int(int)> one;
+    auto f = cache_.Memoize(
+        "nested",
+        [&](const std::vector<int>& xs) {
+          if (std::exchange(is_outermost, false)) {
+            // Until both processes hold what they were asked for.
+            char byte = 0;
+            EXPECT_EQ(write(ends[1], &byte, 1), 1);
+            while (Available(ends[0]) < 2) std::this_thread::yield();
+          }
+          std::vector<int> results;
+          for (const int x : xs) results.push_back(x < 2 ? x : one(x - 1) + 1);
+          return results;
+        },
+        "xs"_a.Batch());
+    one = [&](int x) { return f({x})[0]; };
+    return f(xs) == xs ? 0 : 1;
+  };
+  const pid_t first = StartProcess([&] { return run({10, 5}); });
+  const pid_t second = StartProcess([&] { return run({9, 6}); });
+  EXPECT_EQ(WaitForProcess(first), 0);
+  EXPECT_EQ(WaitForProcess(second), 0);
 }
 
 // 10,000 elements in chunks of 100: whoever is killed has lost a chunk at most.

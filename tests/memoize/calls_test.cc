@@ -109,6 +109,38 @@ TEST_F(CallsTest, AnAuditFindsAFunctionThatIsNotPure) {
   EXPECT_EQ(f.Stats().hits, 2);
 }
 
+TEST_F(CallsTest, EachDifferenceThatAnAuditFindsIsTold) {
+  int offset = 0;
+  auto f = cache_.Memoize(
+      {.name = "f", .audit = 1, .on_failure = Told()}, [&](int x) { return x + offset; }, "x"_a);
+  f(1);
+  f(2);
+  offset = 1;
+  {
+    ScopedErrorOnMiss guard;  // also of what is only compared
+    f(1);
+    EXPECT_THAT(told_, IsEmpty());
+  }
+  f(1);
+  f(2);
+  EXPECT_THAT(told_, ElementsAre(HasSubstr(R"({"x": 1})"), HasSubstr(R"({"x": 2})")));
+}
+
+TEST_F(CallsTest, AnAuditComparesWithTheUpgradedResult) {
+  cache_.Memoize("f", [](int x) { return 1.0 * x; })(3);
+  auto f = cache_
+               .Memoize({.name = "f", .audit = 1, .on_failure = Told()},
+                        [](int x) {
+                          return std::vector<double>{1.0 * x, 0};
+                        })
+               .UpgradeFrom<double>([](double old) {
+                 return std::vector<double>{old, 0};
+               });
+  EXPECT_THAT(f(3), ElementsAre(3, 0));
+  EXPECT_EQ(f.Stats().hits, 1);
+  EXPECT_THAT(told_, IsEmpty());
+}
+
 TEST_F(CallsTest, OneInManyHitsIsAudited) {
   int computed = 0;
   auto f = cache_.Memoize({.name = "f", .audit = 0.25}, [&](int x) {

@@ -5,11 +5,15 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -295,6 +299,113 @@ TEST_P(OutFilesTest, AnAuditComparesTheFilesToo) {
   f(At("c"));
   EXPECT_THAT(failures_, ElementsAre(HasSubstr("audit")));
   EXPECT_EQ(ReadFile(At("c")), "one");
+}
+
+TEST_P(OutFilesTest, WhatWasThereBeforeIsNotTakenForWritten) {
+  auto f = cache_.Memoize(
+      {.name = "f",
+       .out_files = How(),
+       .on_failure =
+           [this](const Failure& failure) { failures_.emplace_back(failure.status.message()); }},
+      [](int x, const fs::path& loc) {
+        if (x != 2) WriteFile(loc, std::to_string(x));
+        return x;
+      },
+      "x"_a, "loc"_a.OutFile());
+  f(1, At("a"));
+  f(2, At("a"));
+  EXPECT_THAT(failures_, ElementsAre(HasSubstr("has not written")));
+  EXPECT_FALSE(f.Contains(2, At("b")));
+  // But the same once more is written.
+  f.Recompute(1, At("a"));
+  EXPECT_EQ(failures_.size(), 1u);
+}
+
+TEST_P(OutFilesTest, TwoFilesAtOnePathAreNotStored) {
+  auto f = Two();
+  f(3, 4, At("a"), At("a"));
+  f(3, 4, At("p"), At("q"));
+  EXPECT_EQ(ReadFile(At("p")), "12");
+  EXPECT_EQ(ReadFile(At("q")), "7");
+  f(3, 4, At("a"), At("a"));
+  EXPECT_EQ(computed_, 3);
+}
+
+TEST_P(OutFilesTest, CallsAtOnePathTakeTurns) {
+  std::atomic<int> inside = 0, most = 0;
+  auto f = cache_.Memoize(
+      {.name = "f", .out_files = How()},
+      [&](int x, const fs::path& loc) {
+        most = std::max<int>(most, ++inside);
+        WriteFile(loc, std::to_string(x));
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        --inside;
+        return x;
+      },
+      "x"_a, "loc"_a.OutFile());
+  {
+    std::vector<std::jthread> threads;
+    for (int x = 0; x < 4; ++x) threads.emplace_back([&, x] { f(x, At("a")); });
+  }
+  EXPECT_EQ(most, 1);
+  if (How() == OutFiles::kEarlierPaths) return;
+  for (int x = 0; x < 4; ++x) {
+    f(x, At("b"));
+    EXPECT_EQ(ReadFile(At("b")), std::to_string(x));
+  }
+}
+
+TEST_P(OutFilesTest, AnEmptyPathIsAFailureOfTheCacheOnly) {
+  auto f = cache_.Memoize(
+      {.name = "f",
+       .out_files = How(),
+       .on_failure =
+           [this](const Failure& failure) { failures_.emplace_back(failure.status.message()); }},
+      [](int x, const std::string&) { return x; }, "x"_a, "loc"_a.OutFile());
+  EXPECT_EQ(f(1, ""), 1);
+  EXPECT_EQ(f(1, outputs_.path()), 1);
+  EXPECT_EQ(f.Key(1, ""), R"({"x": 1})");
+  EXPECT_EQ(f.Size(), 0);
+}
+
+TEST_P(OutFilesTest, AnExplanationKnowsOfFilesThatAreGone) {
+  auto f = Product();
+  f(1, "loc"_a = At("a"));
+  EXPECT_TRUE(f.Explain(1, "loc"_a = At("b")).hit);
+  fs::remove(At("a"));
+  EXPECT_EQ(f.Explain(1, "loc"_a = At("b")).hit, How() == OutFiles::kCopies);
+}
+
+TEST_P(OutFilesTest, OldResultsAreUpgradedAndKeepTheirFiles) {
+  const auto write = [](int x, const fs::path& loc) { WriteFile(loc, std::to_string(x)); };
+  cache_.Memoize(
+      {.name = "f", .out_files = How()},
+      [&](int x, const fs::path& loc) {
+        write(x, loc);
+        return x;
+      },
+      "x"_a, "loc"_a.OutFile())(1, At("a"));
+  auto f = cache_
+               .Memoize(
+                   {.name = "f",
+                    .audit = 1,
+                    .out_files = How(),
+                    .on_failure =
+                        [this](const Failure& failure) {
+                          failures_.emplace_back(failure.status.message());
+                        }},
+                   [&](int x, const fs::path& loc) {
+                     write(x, loc);
+                     return std::to_string(x);
+                   },
+                   "x"_a, "loc"_a.OutFile())
+               .UpgradeFrom<int>([](int old) { return std::to_string(old); });
+  EXPECT_EQ(f(1, At("b")), "1");
+  EXPECT_EQ(ReadFile(At("b")), "1");
+  chmod(At("b").c_str(), 0600);  // is not what an audit looks at
+  EXPECT_EQ(f(1, At("b")), "1");
+  EXPECT_THAT(failures_, IsEmpty());
+  EXPECT_EQ(f.Stats().hits, 2);
 }
 
 TEST_P(OutFilesTest, AnotherProcessRestoresThem) {

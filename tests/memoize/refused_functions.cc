@@ -1,5 +1,7 @@
 // What Memoize refuses, and which calls a cached function does; see tests/compile.
 #include <functional>
+#include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +31,20 @@ void Use() {
 #ifdef BATCH_AND_OUT_FILE
   auto g = Memoize(
       "g", [](std::vector<int> xs, std::string) { return xs; }, "xs"_a.Batch(), "loc"_a.OutFile());
+#endif
+#ifdef BATCH_OF_SET
+  auto g = Memoize(
+      "g", [](const std::set<int>& xs) { return std::vector<int>(xs.size()); }, "xs"_a.Batch());
+#endif
+#ifdef MOVED_BESIDE_BATCH
+  auto g = Memoize(
+      "g", [](std::vector<int> xs, std::unique_ptr<int>) { return xs; }, "xs"_a.Batch(), "p"_a);
+#endif
+#ifdef UPGRADE_FROM_THE_SAME
+  auto g = Memoize("g", F).UpgradeFrom<int>([](int x) { return x; });
+#endif
+#ifdef UPGRADE_OF_ANOTHER_TYPE
+  auto g = Memoize("g", F).UpgradeFrom<double>([](const std::string&) { return 1; });
 #endif
 #ifdef BATCH_OF_NO_LIST
   auto g = Memoize(
