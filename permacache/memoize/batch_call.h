@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <ranges>
 #include <span>
@@ -138,7 +139,7 @@ class BatchCall {
       if (!function_.calls().MayCompute()) {
         function_.calls().Refuse(FindKeys().ok() && length_ > 0 ? keys_.front() : "a batch");
       }
-      return Invoke();
+      return InvokeInChunks();
     }
     return Make([&](const TypedBatch& batch) { function_.calls().AnswerBatch(keys_, batch); });
   }
@@ -201,7 +202,7 @@ class BatchCall {
   // Of the first element that is missing, or of the first if none is.
   Explanation Explain() {
     FindKeysOrThrow();
-    Explanation explanation;
+    Explanation explanation = {.hit = true, .reason = "found: the batch has no elements"};
     for (const std::string& key : keys_) {
       explanation = function_.calls().Explain(
           {.text = key}, [&](std::string_view value) { return upgrades_.Accept(value); });
@@ -266,6 +267,19 @@ class BatchCall {
                       arguments_);
   }
 
+  // All of the batch, without the cache.
+  Result InvokeInChunks() {
+    const size_t most = function_.calls().chunk_size().value_or(length_);
+    if (length_ <= most) return Invoke();
+    Result all;
+    for (size_t begin = 0; begin < length_; begin += most) {
+      std::vector<size_t> elements(std::min(most, length_ - begin));
+      std::iota(elements.begin(), elements.end(), begin);
+      for (auto&& result : InvokeOn(elements)) all.push_back(std::move(result));
+    }
+    return all;
+  }
+
   // The function's results for these elements, by key.
   void Compute(std::span<const size_t> keys) {
     std::vector<size_t> elements;
@@ -293,17 +307,16 @@ class BatchCall {
   Result Make(Answer answer) {
     if (absl::Status status = FindKeys(); !status.ok()) {
       function_.calls().Begin(status, "a batch whose keys are not known", length_);
-      return Invoke();
+      return InvokeInChunks();
     }
     const auto compute = [&](std::span<const size_t> keys) { Compute(keys); };
     const auto decode = [&](size_t key, std::string_view value) { return Decode(key, value); };
-    const auto keep = [&] { return CheckFiles(); };
+    const auto keep = [&](std::span<const size_t> keys) { return CheckFiles(keys); };
     const auto encode = [&](size_t key) {
       return codec::Encode(*results_[key], function_.opened.encoding);
     };
     const auto equals = [&](size_t key, std::string_view value) {
-      const absl::StatusOr<Element> stored = upgrades_.Decode(value);
-      return stored.ok() && codec::Encode(*results_[key]) == codec::Encode(*stored);
+      return IsStoredAs(*results_[key], value, upgrades_);
     };
     answer(TypedBatch{
         .compute = compute, .decode = decode, .keep = keep, .encode = encode, .equals = equals});
@@ -316,9 +329,9 @@ class BatchCall {
     return decoded.status();
   }
 
-  absl::Status CheckFiles() const {
-    for (const std::vector<FileContent>& files : files_) {
-      absl::Status status = function_.CheckUnchanged({.text = {}, .files = files});
+  absl::Status CheckFiles(std::span<const size_t> keys) const {
+    for (const size_t key : keys) {
+      absl::Status status = function_.CheckUnchanged({.text = {}, .files = files_[key]});
       if (!status.ok()) return status;
     }
     return absl::OkStatus();

@@ -68,6 +68,7 @@ void ThrowUnlessWritten(const absl::Status& status) {
 struct Cache::Shared {
   CacheOptions options;
   std::shared_ptr<memoize::FileContents> files;
+  std::shared_ptr<memoize::SingleFlight> turns_at_paths;
 
   std::mutex mutex;
   // Stores in memory, by name and version; guarded by mutex.
@@ -108,6 +109,8 @@ Cache::Cache(CacheOptions options) : shared_(std::make_shared<Shared>()) {
     if (options.directory.empty()) options.directory = memoize::DefaultDirectory();
     options.directory = std::filesystem::absolute(options.directory);
   }
+  shared_->turns_at_paths = std::make_shared<memoize::SingleFlight>(
+      options.directory.empty() ? options.directory : options.directory / memoize::kPathsName);
   shared_->options = std::move(options);
   shared_->files = shared_->OpenFileContents();
 }
@@ -136,7 +139,7 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
                                  .files = shared_->files,
                                  .out_files = std::make_unique<memoize::OutFileCache>(
                                      open(folder / out_files, options.name + "/" + out_files),
-                                     shared_->files, options.out_files),
+                                     shared_->files, shared_->turns_at_paths, options.out_files),
                                  .key_format = options.key_format,
                                  .encoding = options.encoding,
                                  .has_batch_options = options.chunk_size || options.batch_progress};

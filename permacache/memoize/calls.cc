@@ -12,6 +12,8 @@ namespace {
 using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
+constexpr auto kPatienceWithSeveralTurns = std::chrono::seconds(1);
+
 // Counts the time of a computation also when that throws.
 class Stopwatch {
  public:
@@ -61,24 +63,22 @@ void Calls::Tell(const CallEvent& event) const {
   }
 }
 
-// Who holds several turns waits for nobody: whom it would wait for might wait for one of them.
+// Who holds several turns does not wait for another process for ever: that might wait for one of
+// them. Among threads such circles are seen.
 SingleFlight::Turn Calls::TakeTurn(std::string_view key) {
-  const bool may_wait = options_.single_flight && !HoldsSeveralTurns::ThisThreadDoes();
-  const auto longest_wait = may_wait ? options_.longest_wait : std::chrono::nanoseconds(0);
-  return flights_.Take(key, longest_wait, [&] {
+  std::optional<nanoseconds> for_processes;
+  if (HoldsSeveralTurns::ThisThreadDoes()) for_processes = kPatienceWithSeveralTurns;
+  const auto on_wait = [&] {
     statistics_.CountWait();
     Tell({.kind = CallEvent::Kind::kWait, .function = cache_.name(), .key = key});
-  });
+  };
+  return flights_.Take(key, options_.longest_wait, on_wait, for_processes);
 }
 
 void Calls::Begin(const absl::Status& unknown, std::string_view what, size_t calls) {
   cache_.Report(unknown);
   if (!MayCompute()) Refuse(what);
   for (size_t i = 0; i < calls; ++i) statistics_.CountMiss();
-}
-
-SingleFlight::Turn Calls::TakeTurnAtPath(const std::filesystem::path& path) {
-  return TakeTurn("path " + path.string());
 }
 
 void Calls::Answer(const CallKey& key, const TypedCall& call) {
@@ -131,7 +131,7 @@ FunctionCache::Lookup Calls::Look(std::string_view key, const TypedCall& call) {
   }
   statistics_.CountHit(event.from_memory, bytes, event.duration);
   Tell(event);
-  if (is_audited) Audit(key, stored, call);
+  if (is_audited && call.may_audit()) Audit(key, stored, call);
   return lookup;
 }
 

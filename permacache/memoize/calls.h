@@ -44,6 +44,9 @@ struct TypedCall {
 
   // Whether the result that was computed is the one in these bytes.
   absl::FunctionRef<bool(std::string_view value)> equals;
+
+  // Whether computing once more loses nothing that a hit gives.
+  absl::FunctionRef<bool()> may_audit;
 };
 
 // What of a call with a batch depends on the types of its function. Elements are told by their
@@ -54,7 +57,7 @@ struct TypedBatch {
 
   // As in TypedCall.
   absl::FunctionRef<absl::Status(size_t element, std::string_view value)> decode;
-  absl::FunctionRef<absl::Status()> keep;
+  absl::FunctionRef<absl::Status(std::span<const size_t> elements)> keep;
   absl::FunctionRef<std::string(size_t element)> encode;
   absl::FunctionRef<bool(size_t element, std::string_view value)> equals;
 };
@@ -99,9 +102,6 @@ class Calls {
   // What comes before the computation of calls whose keys are not known: reports why, and counts.
   void Begin(const absl::Status& unknown, std::string_view what, size_t calls);
 
-  // Whoever writes to a path while another one does the same may find the other's file there.
-  SingleFlight::Turn TakeTurnAtPath(const std::filesystem::path& path);
-
   void Answer(const CallKey& key, const TypedCall& call);
   void Recompute(const CallKey& key, const TypedCall& call);
 
@@ -114,6 +114,9 @@ class Calls {
   BatchPlan Plan(std::span<const std::string> keys,
                  absl::FunctionRef<absl::Status(size_t key, std::string_view value)> accepts);
   Explanation Explain(const CallKey& key, Accepts accepts);
+
+  // With how many elements the function may be called.
+  std::optional<size_t> chunk_size() const { return options_.chunk_size; }
 
   const std::shared_ptr<Modes>& modes() const { return modes_; }
   const Statistics& statistics() const { return statistics_; }

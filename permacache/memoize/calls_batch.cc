@@ -90,17 +90,29 @@ class Calls::BatchRun {
 
   // Computes again those of the elements found that are to be, and compares.
   void Audit() {
-    if (audited_.empty()) return;
+    const size_t most = ChunkSize(audited_.size());
+    for (size_t begin = 0; begin < audited_.size(); begin += most) {
+      AuditChunk(std::span(audited_).subspan(begin, std::min(most, audited_.size() - begin)));
+    }
+  }
+
+ private:
+  // An element, and what is stored of it.
+  using Audited = std::pair<size_t, std::string>;
+
+  void AuditChunk(std::span<const Audited> chunk) {
     std::vector<size_t> elements;
-    for (const auto& [element, stored] : audited_) elements.push_back(element);
+    for (const auto& [element, stored] : chunk) elements.push_back(element);
     bool has_thrown = false;
+    const steady_clock::time_point begin = steady_clock::now();
     try {
       batch_.compute(elements);
     } catch (...) {
       has_thrown = true;
       calls_.ReportAudit(keys_[elements.front()], "an exception where a result is stored");
     }
-    for (const auto& [element, stored] : audited_) {
+    calls_.statistics_.CountComputed(steady_clock::now() - begin);
+    for (const auto& [element, stored] : chunk) {
       if (!has_thrown && batch_.equals(element, stored)) continue;
       if (!has_thrown) {
         calls_.ReportAudit(keys_[element], "another result than the one that is stored");
@@ -111,7 +123,6 @@ class Calls::BatchRun {
     }
   }
 
- private:
   size_t ChunkSize(size_t all) const {
     const size_t most = calls_.options_.chunk_size.value_or(all);
     return std::max<size_t>(most, 1);
@@ -193,7 +204,9 @@ class Calls::BatchRun {
   void Store(const std::vector<size_t>& chunk, nanoseconds each,
              const std::vector<SingleFlight::Turn>& turns) {
     calls_.cache_.Guard("the results cannot be stored", [&] {
-      if (absl::Status status = batch_.keep(); !status.ok()) return calls_.cache_.Report(status);
+      if (absl::Status status = batch_.keep(chunk); !status.ok()) {
+        return calls_.cache_.Report(status);
+      }
       // Other processes wait for all of the turns until the last of the results is there.
       auto held = std::make_shared<std::vector<std::shared_ptr<const void>>>();
       for (const SingleFlight::Turn& turn : turns) held->push_back(turn.held());
@@ -202,7 +215,10 @@ class Calls::BatchRun {
       std::vector<storage::KeyedRecord> records;
       size_t bytes = 0;
       for (const size_t element : chunk) {
-        values.push_back(batch_.encode(element));
+        // One that cannot be stored does not cost the others.
+        const bool is_encoded = calls_.cache_.Guard(
+            "a result cannot be stored", [&] { values.push_back(batch_.encode(element)); });
+        if (!is_encoded) continue;
         bytes += values.back().size();
         records.push_back({.key = keys_[element],
                            .record = {.value = values.back(), .compute_time = each, .held = held}});
@@ -218,7 +234,7 @@ class Calls::BatchRun {
   const std::span<const std::string> keys_;
   const TypedBatch& batch_;
   size_t done_ = 0;
-  std::vector<std::pair<size_t, std::string>> audited_;  // elements, and what is stored of them
+  std::vector<Audited> audited_;
 };
 
 namespace {

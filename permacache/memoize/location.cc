@@ -30,7 +30,8 @@ std::string HomeDirectory() {
 
 // What lies in the folder of a cache or of a function.
 constexpr std::string_view kReserved[] = {kFileContentsName, storage::ValueFiles::kFolderName,
-                                          kOutFilesName, kTurnsName, kStatisticsName};
+                                          kOutFilesName,     kTurnsName,
+                                          kPathsName,        kStatisticsName};
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 

@@ -12,11 +12,12 @@ namespace permacache::memoize {
 std::filesystem::path DefaultDirectory();
 
 // What lies in the folder of a cache, or of a function; no part of a function's name can be one of
-// these: what remembers the contents of files; copies of files that the function wrote; the file in
-// which processes take turns at computing; what was counted.
+// these: what remembers the contents of files; copies of files that the function wrote; the files
+// in which processes take turns at computing, and at writing to a path; what was counted.
 inline constexpr std::string_view kFileContentsName = ".file_contents";
 inline constexpr std::string_view kOutFilesName = ".out_files";
 inline constexpr std::string_view kTurnsName = ".turns";
+inline constexpr std::string_view kPathsName = ".paths";
 inline constexpr std::string_view kStatisticsName = "stats.json";
 
 // Throws Error if `name` cannot be that of a function.

@@ -4,9 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
-#include <filesystem>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -58,12 +56,14 @@ class OneCall {
       if (!function_.calls().MayCompute()) function_.calls().Refuse(KeyOfCall().text);
       return InvokeOnly();
     }
+    TakeTurnsAtPaths();
     Make([&](const CallKey& key, const TypedCall& call) { function_.calls().Answer(key, call); });
     return Take();
   }
 
   Result Recompute() {
     if (function_.calls().IsBypassed()) return Answer();
+    TakeTurnsAtPaths();
     Make(
         [&](const CallKey& key, const TypedCall& call) { function_.calls().Recompute(key, call); });
     return Take();
@@ -86,6 +86,7 @@ class OneCall {
   }
 
   LookedUp Lookup() {
+    TakeTurnsAtPaths();
     const CallKey key = KeyOfCall();
     const auto decode = [&](const storage::Record& record) { return Decode(record.value); };
     const bool found =
@@ -146,7 +147,7 @@ class OneCall {
   }
 
   void Compute() {
-    if constexpr (kHasOutFiles) PrepareOutPaths();
+    for (OutPath& out : out_paths_) LookBefore(out);
     if constexpr (std::is_void_v<Result>) {
       InvokeOnly();
       stored_.emplace();
@@ -155,17 +156,6 @@ class OneCall {
     } else {
       stored_.emplace(InvokeOnly());
     }
-  }
-
-  // Calls that write to one path take turns, or each might take the other's file for its own.
-  void PrepareOutPaths() {
-    path_turns_.clear();
-    std::set<std::filesystem::path> paths;
-    for (const OutPath& out : out_paths_) paths.insert(out.path);
-    for (const std::filesystem::path& path : paths) {
-      path_turns_.push_back(function_.calls().TakeTurnAtPath(path));
-    }
-    for (OutPath& out : out_paths_) LookBefore(out);
   }
 
   // Calls then(key, call).
@@ -178,12 +168,14 @@ class OneCall {
     const auto keep = [&](std::chrono::nanoseconds time) { return Keep(key, time); };
     const auto encode = [&] { return codec::Encode(*stored_, function_.opened.encoding); };
     const auto equals = [&](std::string_view value) { return Equals(value); };
+    const auto may_audit = [&] { return CanRestoreFromElsewhere(key.text); };
     then(key, TypedCall{.compute = compute,
                         .decode = decode,
                         .restore = restore,
                         .keep = keep,
                         .encode = encode,
-                        .equals = equals});
+                        .equals = equals,
+                        .may_audit = may_audit});
   }
 
   absl::Status Decode(std::string_view value) {
@@ -193,19 +185,23 @@ class OneCall {
   }
 
   bool Equals(std::string_view value) {
-    absl::StatusOr<Stored> before = upgrades_.Decode(value);
-    if (!before.ok()) return false;
     if constexpr (kHasOutFiles) {
-      return LookAtFiles().ok() && HaveSameContents(stored_->files, before->files) &&
-             codec::Encode(stored_->result) == codec::Encode(before->result);
-    } else {
-      return codec::Encode(*stored_) == codec::Encode(*before);
+      const absl::StatusOr<Stored> before = upgrades_.Decode(value);
+      if (!before.ok() || !LookAtFiles().ok()) return false;
+      if (!HaveSameContents(stored_->files, before->files)) return false;
+      stored_->files = before->files;  // permissions do not count
     }
+    return IsStoredAs(*stored_, value, upgrades_);
   }
 
   absl::Status Keep(const CallKey& key, std::chrono::nanoseconds time) {
     absl::Status status = function_.CheckUnchanged(key);
     if constexpr (kHasOutFiles) {
+      if (status.ok() && !turns_->are_mine()) {
+        status = absl::AbortedError(
+            "another call writes to the same path; the result is not stored, as its file may be "
+            "that of the other");
+      }
       if (status.ok()) status = LookAtFiles();
       for (size_t i = 0; status.ok() && i < out_paths_.size(); ++i) {
         status = function_.opened.out_files->Keep(key.text, out_paths_[i], stored_->files[i], time);
@@ -251,6 +247,22 @@ class OneCall {
     return true;
   }
 
+  // The function would overwrite the files.
+  bool CanRestoreFromElsewhere(const std::string& key) const {
+    if constexpr (kHasOutFiles) {
+      for (size_t i = 0; i < out_paths_.size(); ++i) {
+        if (!function_.opened.out_files->HasSource(key, out_paths_[i], stored_->files[i])) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  void TakeTurnsAtPaths() {
+    if constexpr (kHasOutFiles) turns_.emplace(function_.opened.out_files->turns(), out_paths_);
+  }
+
   bool IsOfThese(const std::vector<OutFile>& files) const {
     if (files.size() != out_paths_.size()) return false;
     for (size_t i = 0; i < files.size(); ++i) {
@@ -273,8 +285,8 @@ class OneCall {
   const Upgrades<Stored>& upgrades_;
   typename Function::Arguments arguments_;
   std::vector<OutPath> out_paths_;
-  std::vector<SingleFlight::Turn> path_turns_;  // until what was written has been kept
-  std::optional<Stored> stored_;                // the result, from the function or from the cache
+  std::optional<TurnsAtPaths> turns_;  // until what was written has been kept
+  std::optional<Stored> stored_;       // the result, from the function or from the cache
 };
 
 }  // namespace permacache::memoize

@@ -153,7 +153,8 @@ struct BatchPlan {
   std::optional<std::chrono::nanoseconds> remaining;
 };
 
-// What happened to calls. In a function with a batch each element counts as a call.
+// What happened to calls. In a function with a batch each different element counts as
+// a call.
 struct FunctionStats {
   int64_t hits = 0;           // calls answered from the cache
   int64_t memory_hits = 0;    // those of them that did not need the disk

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "permacache/codec/codec.h"
 #include "permacache/key/key.h"
+#include "permacache/memoize/calls.h"
 #include "permacache/storage/coarse_clock.h"
 #include "permacache/storage/files.h"
 
@@ -41,13 +42,28 @@ int64_t ModifiedAt(const struct stat& info) {
   return static_cast<int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
 }
 
-// What is written is the file, and not the symbolic link that leads to it.
-fs::path TargetOf(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_symlink(path, ignored)) return path;
-  const fs::path target = fs::weakly_canonical(path, ignored);
-  return target.empty() ? path : target;
+// What is written is the file, and not the symbolic link that leads to it, to which there may be
+// none yet.
+fs::path TargetOf(fs::path path) {
+  constexpr int kMostLinks = 40;
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(path, error); ++i) {
+    const fs::path link = fs::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / link;
+  }
+  return path;
 }
+
+// The same for all spellings of a path.
+std::string NameOfTurn(const fs::path& path) {
+  const fs::path target = TargetOf(path);
+  std::error_code error;
+  const fs::path folder = fs::weakly_canonical(target.parent_path(), error);
+  return ((error ? target.parent_path() : folder) / target.filename()).string();
+}
+
+thread_local int turns_of_this_thread = 0;
 
 // kNotFound if what was made is not that file.
 absl::Status Check(const TemporaryFile& made, const OutFile& file) {
@@ -151,6 +167,25 @@ void LookBefore(OutPath& out) {
   if (out.before->changed > FileContents::RealTime() - kLongerThanTicks) storage::AwaitTicks(2);
 }
 
+TurnsAtPaths::TurnsAtPaths(SingleFlight& turns, const std::vector<OutPath>& outs) {
+  const bool may_wait = turns_of_this_thread == 0 && !HoldsSeveralTurns::ThisThreadDoes();
+  std::set<std::string> names;  // in one order, so that two calls do not wait for each other
+  for (const OutPath& out : outs) names.insert(NameOfTurn(out.path));
+  for (const std::string& name : names) {
+    std::optional<SingleFlight::Turn> turn;
+    if (may_wait) {
+      turn.emplace(turns.Take(name, std::nullopt, [] {}));
+    } else {
+      turn = turns.TryTake(name);
+    }
+    are_mine_ = are_mine_ && turn && !turn->is_alone();
+    if (turn) turns_.push_back(*std::move(turn));
+  }
+  ++turns_of_this_thread;
+}
+
+TurnsAtPaths::~TurnsAtPaths() { --turns_of_this_thread; }
+
 bool AreSameFile(const std::vector<OutPath>& outs) {
   std::set<std::pair<dev_t, ino_t>> files;
   std::set<fs::path> paths;
@@ -238,17 +273,21 @@ void OutFileCache::AddEarlierPath(std::string_view key, const OutPath& out) {
   });
 }
 
-bool OutFileCache::CanRestore(std::string_view key, const OutPath& out, const OutFile& file) {
-  if (IsRight(out.path, file)) return true;
+bool OutFileCache::HasSource(std::string_view key, const OutPath& out, const OutFile& file) {
   if (how_ == OutFiles::kEarlierPaths) {
     return std::ranges::any_of(EarlierPaths(key, out.parameter), [&](const EarlierPath& there) {
-      return IsStill(there) && IsRight(there.path, file);
+      return NameOfTurn(there.path) != NameOfTurn(out.path) && IsStill(there) &&
+             IsRight(there.path, file);
     });
   }
   return copies_->Get(KeyOf<CopyOf>(key, out.parameter), [&](const storage::Record& record) {
     return record.value.size() == file.size ? absl::OkStatus()
                                             : absl::FailedPreconditionError("another file");
   });
+}
+
+bool OutFileCache::CanRestore(std::string_view key, const OutPath& out, const OutFile& file) {
+  return IsRight(out.path, file) || HasSource(key, out, file);
 }
 
 void OutFileCache::Forget(std::string_view key, std::string_view parameter) {

@@ -18,6 +18,7 @@
 #include "permacache/memoize/file_contents.h"
 #include "permacache/memoize/function_cache.h"
 #include "permacache/memoize/options.h"
+#include "permacache/memoize/single_flight.h"
 
 namespace permacache::memoize {
 
@@ -51,6 +52,25 @@ OutPath MakeOutPath(std::string_view parameter, const std::filesystem::path& giv
 // so that whatever the function writes can be told from that.
 void LookBefore(OutPath& out);
 
+// The turn of this thread at the paths that a call writes to, from before it looks for its result
+// until that has been kept: or it might take another call's file for its own. For all functions,
+// and threads and processes, whose caches have one directory.
+class TurnsAtPaths {
+ public:
+  // Waits for others, unless this thread has such turns already, or those of a batch: whoever has
+  // the path might wait for them.
+  TurnsAtPaths(SingleFlight& turns, const std::vector<OutPath>& outs);
+  TurnsAtPaths(const TurnsAtPaths&) = delete;
+  TurnsAtPaths& operator=(const TurnsAtPaths&) = delete;
+  ~TurnsAtPaths();
+
+  bool are_mine() const { return are_mine_; }
+
+ private:
+  std::vector<SingleFlight::Turn> turns_;
+  bool are_mine_ = true;
+};
+
 // Whether two of the paths lead to one file.
 bool AreSameFile(const std::vector<OutPath>& outs);
 
@@ -62,8 +82,14 @@ class OutFileCache {
  public:
   // `copies` keeps contents, or earlier paths.
   OutFileCache(std::unique_ptr<FunctionCache> copies, std::shared_ptr<FileContents> contents,
-               OutFiles how)
-      : copies_(std::move(copies)), contents_(std::move(contents)), how_(how) {}
+               std::shared_ptr<SingleFlight> turns, OutFiles how)
+      : copies_(std::move(copies)),
+        contents_(std::move(contents)),
+        turns_(std::move(turns)),
+        how_(how) {}
+
+  // At paths.
+  SingleFlight& turns() { return *turns_; }
 
   // What lies at the path.
   absl::StatusOr<OutFile> Look(const OutPath& out);
@@ -75,6 +101,9 @@ class OutFileCache {
   // Makes the file at the path be that one again, whole or not at all; leaves alone one that is.
   // kNotFound if there is nothing to make it of any more.
   absl::Status Restore(std::string_view key, const OutPath& out, const OutFile& file);
+
+  // Whether there is something to make the file of but what lies at the path itself.
+  bool HasSource(std::string_view key, const OutPath& out, const OutFile& file);
 
   // Whether Restore would find what it needs.
   bool CanRestore(std::string_view key, const OutPath& out, const OutFile& file);
@@ -92,6 +121,7 @@ class OutFileCache {
 
   const std::unique_ptr<FunctionCache> copies_;
   const std::shared_ptr<FileContents> contents_;
+  const std::shared_ptr<SingleFlight> turns_;
   const OutFiles how_;
 };
 

@@ -358,8 +358,9 @@ void Wait(std::unique_lock<std::mutex>& lock, Flight& flight,
 // How long somebody waits, and what is called before.
 class SingleFlight::Turn::Patience {
  public:
-  Patience(std::optional<std::chrono::nanoseconds> timeout, absl::FunctionRef<void()> on_wait)
-      : timeout_(timeout), on_wait_(on_wait) {
+  Patience(std::optional<std::chrono::nanoseconds> timeout, absl::FunctionRef<void()> on_wait,
+           std::optional<std::chrono::nanoseconds> timeout_for_processes = {})
+      : timeout_(timeout), timeout_for_processes_(timeout_for_processes), on_wait_(on_wait) {
     if (timeout_ > kLongestTimeout) timeout_.reset();
   }
 
@@ -380,9 +381,14 @@ class SingleFlight::Turn::Patience {
   // Waits for the kernel's lock. Returns the system's error number, 0 for none.
   int Lock(int fd, int64_t offset) {
     int error = SetLock(fd, F_OFD_SETLK, F_WRLCK, offset);
+    if (!IsTaken(error) || !Lasts()) return error;
+    if (timeout_for_processes_) {
+      const Clock::time_point end = Clock::now() + *timeout_for_processes_;
+      deadline_ = deadline_ ? std::min(*deadline_, end) : end;
+    }
+    if (!deadline_) return SetLock(fd, F_OFD_SETLKW, F_WRLCK, offset);
     for (Clock::duration pause = kFirstPause; IsTaken(error) && Lasts();
          pause = std::min(2 * pause, kLongestPause)) {
-      if (!deadline_) return SetLock(fd, F_OFD_SETLKW, F_WRLCK, offset);
       std::this_thread::sleep_until(std::min(Clock::now() + pause, *deadline_));
       error = SetLock(fd, F_OFD_SETLK, F_WRLCK, offset);
     }
@@ -391,6 +397,7 @@ class SingleFlight::Turn::Patience {
 
  private:
   std::optional<std::chrono::nanoseconds> timeout_;
+  const std::optional<std::chrono::nanoseconds> timeout_for_processes_;
   const absl::FunctionRef<void()> on_wait_;
   bool has_begun_ = false;
   std::optional<Clock::time_point> deadline_;
@@ -497,9 +504,10 @@ std::shared_ptr<FlightTable> SingleFlight::Table() {
 
 SingleFlight::Turn SingleFlight::Take(std::string_view key,
                                       std::optional<std::chrono::nanoseconds> timeout,
-                                      absl::FunctionRef<void()> on_wait) {
+                                      absl::FunctionRef<void()> on_wait,
+                                      std::optional<std::chrono::nanoseconds> for_processes) {
   Turn turn(Table(), OffsetOf(key));
-  Turn::Patience patience(timeout, on_wait);
+  Turn::Patience patience(timeout, on_wait, for_processes);
   turn.Take(patience);
   return turn;
 }

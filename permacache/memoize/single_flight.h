@@ -81,9 +81,12 @@ class SingleFlight {
   };
 
   // Waits until nobody else computes this key. At most `timeout`, if there is one; then the turn
-  // is_alone(). Calls `on_wait` once before it first waits; what that throws is passed on.
+  // is_alone(). Calls `on_wait` once before it first waits; what that throws is passed on. For
+  // another process it waits at most `for_processes`, if that is given: a circle through that is
+  // not seen.
   Turn Take(std::string_view key, std::optional<std::chrono::nanoseconds> timeout,
-            absl::FunctionRef<void()> on_wait);
+            absl::FunctionRef<void()> on_wait,
+            std::optional<std::chrono::nanoseconds> for_processes = {});
 
   // Nullopt where it would have to wait.
   std::optional<Turn> TryTake(std::string_view key);

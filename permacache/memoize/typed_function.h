@@ -73,6 +73,16 @@ class Upgrades {
   std::vector<Upgrade> upgrades_;
 };
 
+// Whether `result` is what these bytes hold, if need be after an upgrade. Containers without an
+// order are compared in that in which they are, which a pure function repeats.
+template <class Stored>
+bool IsStoredAs(const Stored& result, std::string_view value, const Upgrades<Stored>& upgrades) {
+  if (codec::Encode(result, codec::EncodingOf(value)) == value) return true;
+  if (codec::HasShapeOf<Stored>(value)) return false;
+  const absl::StatusOr<Stored> upgraded = upgrades.Decode(value);
+  return upgraded.ok() && codec::Encode(result) == codec::Encode(*upgraded);
+}
+
 template <class Callable, class Signature, class... Parameters>
 struct TypedFunction;
 

@@ -4,6 +4,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <functional>
@@ -257,6 +259,62 @@ TEST_F(BatchTest, ContentsOfFilesMayBeElements) {
     ScopedErrorOnMiss guard;
     EXPECT_THROW(f({a, "/no/such/file"}), CacheMissError);
   }
+}
+
+TEST_F(BatchTest, WhatBatchesCallIsComputedOnceAmongThreads) {
+  std::atomic<int> loaded = 0;
+  auto load = cache_.Memoize("load", [&](int x) {
+    ++loaded;
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    return x;
+  });
+  auto f = cache_.Memoize(
+      "f",
+      [&](const std::vector<int>& xs) {
+        load(7);
+        return xs;
+      },
+      "xs"_a.Batch());
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) threads.emplace_back([&, i] { f({10 * i, 10 * i + 1}); });
+  }
+  EXPECT_EQ(loaded, 1);
+}
+
+TEST_F(BatchTest, TheSizeOfChunksIsKeptInEveryWay) {
+  auto f = Twice({.audit = 1, .chunk_size = 2});
+  f({1, 2, 3});
+  f({1, 2, 3});
+  f.Recompute({1, 2, 3});
+  ScopedNoCache guard;
+  EXPECT_THAT(f({1, 2, 3}), ElementsAre(2, 4, 6));
+  for (const std::vector<int>& given : given_) EXPECT_LE(given.size(), 2u);
+  EXPECT_EQ(given_.size(), 8u);
+}
+
+// Can be made, but not be stored.
+struct Moody {
+  int value = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    if (value == 3) throw std::runtime_error("not this one");
+    archive(value);
+  }
+};
+
+TEST_F(BatchTest, OneThatCannotBeStoredDoesNotCostTheOthers) {
+  auto f = cache_.Memoize(
+      {.name = "f", .on_failure = [](const Failure&) {}},
+      [](const std::vector<int>& xs) {
+        std::vector<Moody> all;
+        for (const int x : xs) all.push_back({x});
+        return all;
+      },
+      "xs"_a.Batch());
+  EXPECT_EQ(f({1, 2, 3, 4})[2].value, 3);
+  EXPECT_EQ(f.Size(), 3);
 }
 
 TEST_F(BatchTest, LargeOnesShareTheWorkInAnyOrder) {

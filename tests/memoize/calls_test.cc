@@ -20,6 +20,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "permacache/memoize/memoize.h"
@@ -124,6 +125,23 @@ TEST_F(CallsTest, EachDifferenceThatAnAuditFindsIsTold) {
   f(1);
   f(2);
   EXPECT_THAT(told_, ElementsAre(HasSubstr(R"({"x": 1})"), HasSubstr(R"({"x": 2})")));
+}
+
+TEST_F(CallsTest, AnAuditOfContainersWithoutAnOrderIsNoFalseAlarm) {
+  for (const Encoding encoding : {Encoding::kBinary, Encoding::kJson}) {
+    auto f = cache_.Memoize({.name = encoding == Encoding::kJson ? "json" : "binary",
+                             .encoding = encoding,
+                             .audit = 1,
+                             .on_failure = Told()},
+                            [](int x) {
+                              std::unordered_map<std::string, int> all;
+                              for (int i = 0; i < 200; ++i) all[std::to_string(i * x)] = i;
+                              return all;
+                            });
+    f(3);
+    f(3);
+  }
+  EXPECT_THAT(told_, IsEmpty());
 }
 
 TEST_F(CallsTest, AnAuditComparesWithTheUpgradedResult) {

@@ -4,12 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -353,6 +356,106 @@ TEST_P(OutFilesTest, CallsAtOnePathTakeTurns) {
     f(x, At("b"));
     EXPECT_EQ(ReadFile(At("b")), std::to_string(x));
   }
+}
+
+TEST_P(OutFilesTest, AHitAtAPathWaitsForWhoComputesThere) {
+  if (How() == OutFiles::kEarlierPaths) GTEST_SKIP() << "what is overwritten is no source";
+  std::promise<void> is_written;
+  std::atomic<bool> goes_on = false;
+  auto f = cache_.Memoize(
+      "f",
+      [&](int x, const fs::path& loc) {
+        WriteFile(loc, std::to_string(x));
+        if (x == 1) {
+          is_written.set_value();
+          while (!goes_on) std::this_thread::yield();
+        }
+        return x;
+      },
+      "x"_a, "loc"_a.OutFile());
+  auto other = cache_.Memoize(
+      "other", [](const fs::path& loc) { WriteFile(loc, "other"); }, "loc"_a.OutFile());
+  f(2, At("b"));
+  fs::create_directory(At("d"));
+  {
+    const std::jthread computes([&] { f(1, At("a")); });
+    is_written.get_future().wait();
+    const std::jthread hits([&] { f(2, At("d") / ".." / "a"); });
+    const std::jthread is_another_function([&] { other(At("a")); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    goes_on = true;
+  }
+  f(1, At("c"));
+  EXPECT_EQ(ReadFile(At("c")), "1");
+  f(2, At("c"));
+  EXPECT_EQ(ReadFile(At("c")), "2");
+}
+
+// The process that holds the path needs the key that the other one might hold while it waits.
+TEST_P(OutFilesTest, ProcessesDoNotWaitForPathsAndKeysInACircle) {
+  if (std::get<1>(GetParam()) == Storage::kMemory) GTEST_SKIP() << "is for one process";
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto run = [&](bool is_outer) {
+    std::function<void(int, const fs::path&)> call;
+    auto f = cache_.Memoize(
+        {.name = "f", .out_files = How()},
+        [&](int x, const fs::path& loc) {
+          WriteFile(loc, std::to_string(x));
+          if (x != 1) return;
+          EXPECT_EQ(write(ends[1], "", 1), 1);  // the other one may begin
+          std::this_thread::sleep_for(std::chrono::milliseconds(50));
+          call(2, At("b"));
+        },
+        "x"_a, "loc"_a.OutFile());
+    call = [&](int x, const fs::path& loc) { f(x, loc); };
+    char byte;
+    if (!is_outer) {
+      EXPECT_EQ(read(ends[0], &byte, 1), 1);
+    }
+    f(is_outer ? 1 : 2, At("a"));
+    SyncAll();
+    return 0;
+  };
+  const pid_t outer = StartProcess([&] { return run(true); });
+  const pid_t other = StartProcess([&] { return run(false); });
+  EXPECT_EQ(WaitForProcess(outer), 0);
+  EXPECT_EQ(WaitForProcess(other), 0);
+  EXPECT_EQ(ReadFile(At("a")), "2");
+  EXPECT_EQ(ReadFile(At("b")), "2");
+}
+
+TEST_P(OutFilesTest, ALinkToNothingIsFollowed) {
+  auto f = Product();
+  fs::create_symlink("target", At("link"));
+  f(1, "loc"_a = At("link"));
+  EXPECT_EQ(ReadFile(At("target")), "2");
+  f(1, "loc"_a = At("copy"));
+  fs::remove(At("target"));
+  f(1, "loc"_a = At("link"));
+  EXPECT_TRUE(fs::is_symlink(At("link")));
+  EXPECT_EQ(ReadFile(At("target")), "2");
+  EXPECT_EQ(computed_, 1);
+}
+
+TEST_P(OutFilesTest, AnAuditDoesNotOverwriteTheOnlyCopy) {
+  bool fails = false;
+  auto f = cache_.Memoize(
+      {.name = "f",
+       .audit = 1,
+       .out_files = How(),
+       .on_failure =
+           [this](const Failure& failure) { failures_.emplace_back(failure.status.message()); }},
+      [&](int x, const fs::path& loc) {
+        WriteFile(loc, fails ? "half" : "whole");
+        if (fails) throw std::runtime_error("stopped");
+        return x;
+      },
+      "x"_a, "loc"_a.OutFile());
+  f(1, At("a"));
+  fails = true;
+  EXPECT_EQ(f(1, At("a")), 1);
+  EXPECT_EQ(ReadFile(At("a")), "whole");
 }
 
 TEST_P(OutFilesTest, AnEmptyPathIsAFailureOfTheCacheOnly) {
