@@ -146,7 +146,7 @@ TEST(Tour, DoesWhatTheReadmeSays) {
   // A function that takes many at once gets only those that are missing, and each once.
   auto embed = permacache::Memoize({.name = "path/embed", .chunk_size = 100}, EmbedAll, "texts"_a.Batch(), "model"_a);
   embed(words, "small");                                        // stored after every 100: a crash loses no more
-  embed.Plan({"a", "c"}, "small").missing;                      // 1, and about how long it will take
+  embed.Plan({"a", "c"}, "small");                              // what is missing, and about how long it will take
 
   // Results of an older type need not be computed again. One in a hundred hits is computed all the same, and compared.
   auto fit = permacache::Memoize({.name = "path/fit", .audit = 0.01}, Fit, "x"_a)
