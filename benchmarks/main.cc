@@ -1,0 +1,3 @@
+#include "benchmarks/program.h"
+
+int main(int argc, char** argv) { return permacache::benchmarks::RunProgram(argc, argv); }

@@ -1,0 +1,39 @@
+#include "benchmarks/program.h"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string_view>
+
+namespace permacache::benchmarks {
+namespace {
+
+#ifdef __OPTIMIZE__
+constexpr bool kIsOptimized = true;
+#else
+constexpr bool kIsOptimized = false;
+#endif
+
+}  // namespace
+
+int RunProgram(int argc, char** argv) {
+  char** const flag = std::find(argv, argv + argc, std::string_view("--unoptimized"));
+  const bool takes_any = flag != argv + argc;
+  argc = static_cast<int>(std::remove(argv, argv + argc, std::string_view("--unoptimized")) - argv);
+  if (!kIsOptimized && !takes_any) {
+    std::fprintf(stderr,
+                 "This is an unoptimised build, whose figures say nothing. Build with -c opt, or "
+                 "say --unoptimized to measure it all the same.\n");
+    return 2;
+  }
+  benchmark::AddCustomContext("optimized", kIsOptimized ? "yes" : "no");
+  benchmark::AddCustomContext("compiler", __VERSION__);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
+
+}  // namespace permacache::benchmarks
