@@ -1,10 +1,12 @@
 #include "permacache/key/scalar_text.h"
 
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <random>
@@ -147,6 +149,25 @@ TEST(AppendFloat, DoublesReadBackAsTheSame) {
     ASSERT_EQ(std::bit_cast<uint64_t>(std::strtod(text.c_str(), nullptr)),
               std::bit_cast<uint64_t>(value))
         << text;
+  }
+}
+
+// Those have a way of their own.
+TEST(AppendFloat, DoublesOfFewDecimalsHaveTheFewestDigits) {
+  std::mt19937_64 random = testing::SeededRandom();
+  for (int i = 0; i < 200'000; ++i) {
+    const double scale = std::pow(10, random() % 6);
+    const auto digits = static_cast<double>(random() % (uint64_t{1} << random() % 54));
+    double value = digits / scale;
+    if (random() % 4 == 0) value = std::nextafter(value, random() % 2 == 0 ? 0 : 1e300);
+    if (value < 1e-4 || value >= 1e16) continue;
+    char fixed[64];
+    const auto [end, error] =
+        std::to_chars(fixed, std::end(fixed), value, std::chars_format::fixed);
+    std::string expected(fixed, end);
+    if (expected.find('.') == std::string::npos) expected += ".0";
+    ASSERT_EQ(FloatText(value), expected);
+    ASSERT_EQ(FloatText(-value), "-" + expected);
   }
 }
 
