@@ -48,6 +48,14 @@ inline void CopyLittleEndian(char* to, const char* from, size_t size, size_t wid
   for (size_t i = 0; i < size; i += width) std::reverse_copy(from + i, from + i + width, to + i);
 }
 
+// The number that these bytes begin with, of which there must be enough.
+template <PortableNumber T>
+T NumberIn(std::string_view bytes) {
+  T number;
+  CopyLittleEndian(reinterpret_cast<char*>(&number), bytes.data(), sizeof(T), sizeof(T));
+  return number;
+}
+
 // The archives here and in json_archive.h.
 template <class Archive>
 concept OwnEncoder = std::derived_from<Archive, cereal::OutputArchive<Archive>>;

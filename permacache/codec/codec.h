@@ -77,6 +77,10 @@ std::string EncodeJson(const T& value) {
 
 template <class T>
 T DecodeBinary(std::string_view bytes) {
+  if constexpr (PortableNumber<T>) {
+    // An archive costs more than the rest of a hit.
+    if (bytes.size() == sizeof(T)) return NumberIn<T>(bytes);
+  }
   Decoder decoder(bytes);
   T value{};
   decoder(value);
@@ -115,12 +119,24 @@ inline Encoding EncodingOf(std::string_view bytes) {
   return bytes.starts_with(internal::kJsonBegin) ? Encoding::kJson : Encoding::kBinary;
 }
 
+namespace internal {
+
+template <class T>
+bool IsBinaryOf(std::string_view bytes) {
+  return bytes.size() >= sizeof(uint64_t) && NumberIn<uint64_t>(bytes) == Fingerprint<T>();
+}
+
+template <class T>
+bool IsJsonOf(std::string_view bytes) {
+  return EncodingOf(bytes) == Encoding::kJson && bytes.starts_with(JsonHead<T>());
+}
+
+}  // namespace internal
+
 // Whether `bytes` begin like a value of exactly the type T, in either encoding.
 template <class T>
 bool HasShapeOf(std::string_view bytes) {
-  if (EncodingOf(bytes) == Encoding::kJson) return bytes.starts_with(internal::JsonHead<T>());
-  if (bytes.size() < sizeof(uint64_t)) return false;
-  return Decoder(bytes).TakeNumber<uint64_t>() == Fingerprint<T>();
+  return internal::IsBinaryOf<T>(bytes) || internal::IsJsonOf<T>(bytes);
 }
 
 // The value of either encoding.
@@ -131,16 +147,17 @@ absl::StatusOr<T> Decode(std::string_view bytes) {
   static_assert(std::is_default_constructible_v<T>,
                 "permacache: a result must be default-constructible, as reading it back fills in "
                 "an empty one");
-  if (!HasShapeOf<T>(bytes)) {
-    return absl::FailedPreconditionError("the stored value is of another type: not " + Shape<T>());
-  }
   try {
-    return EncodingOf(bytes) == Encoding::kJson
-               ? internal::DecodeJson<T>(bytes.substr(internal::JsonHead<T>().size()))
-               : internal::DecodeBinary<T>(bytes.substr(sizeof(uint64_t)));
+    if (internal::IsBinaryOf<T>(bytes)) {
+      return internal::DecodeBinary<T>(bytes.substr(sizeof(uint64_t)));
+    }
+    if (internal::IsJsonOf<T>(bytes)) {
+      return internal::DecodeJson<T>(bytes.substr(internal::JsonHead<T>().size()));
+    }
   } catch (const std::exception& error) {
     return absl::DataLossError(std::string("the stored value cannot be decoded: ") + error.what());
   }
+  return absl::FailedPreconditionError("the stored value is of another type: not " + Shape<T>());
 }
 
 }  // namespace permacache::codec
