@@ -16,9 +16,16 @@ constexpr size_t kTransactionOffset = 16 + 4 + 4 + 8 + 8 + 2 * 48 + 8;
 
 }  // namespace
 
-void CommitWatch::Close() {
+CommitWatch::~CommitWatch() {
   if (pages_ != nullptr) munmap(const_cast<char*>(pages_), kMetaPages * page_size_);
-  pages_ = nullptr;
+}
+
+// Somebody may be looking: there are zeros in place of the file from one moment to the next. Should
+// that fail, the file stays mapped for as long as this object lives.
+void CommitWatch::Close() {
+  if (pages_ == nullptr) return;
+  mmap(const_cast<char*>(pages_), kMetaPages * page_size_, PROT_READ,
+       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
 absl::Status CommitWatch::Open(int fd, size_t page_size) {

@@ -16,6 +16,7 @@ void GroupCommit::Add(const Place& name, Entry entry) {
   // Becomes the earlier one, which goes when nobody waits for the mutex.
   auto added = std::make_shared<const Entry>(std::move(entry));
   std::unique_lock lock(mutex_);
+  if (added->held != nullptr && ++waiting_held_ == kMostHeld) wake_.notify_all();
   std::shared_ptr<const Entry>& place = waiting_.entries[name];
   waiting_bytes_ += added->bytes.size();
   if (place != nullptr) waiting_bytes_ -= place->bytes.size();
@@ -55,7 +56,8 @@ void GroupCommit::StartWriter(std::unique_lock<std::mutex>& lock) {
 void GroupCommit::RunWriter() {
   std::unique_lock lock(mutex_);
   while (!waiting_.empty()) {
-    wake_.wait_for(lock, kLongestWait, [this] { return stops_waiting_; });
+    wake_.wait_for(lock, kLongestWait,
+                   [this] { return stops_waiting_ || waiting_held_ >= kMostHeld; });
     lock.unlock();
     Commit().IgnoreError();
     lock.lock();
@@ -91,6 +93,7 @@ absl::Status GroupCommit::Commit() {
       if (waiting_.empty()) return absl::OkStatus();
       std::swap(writing_, waiting_);
       waiting_bytes_ = 0;
+      waiting_held_ = 0;
     }
     status = Write();
     std::lock_guard lock(mutex_);

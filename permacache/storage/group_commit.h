@@ -37,6 +37,10 @@ class GroupCommit {
   // More bytes than this do not wait: whoever adds them writes them.
   static constexpr size_t kMostBytes = size_t{64} << 20;
 
+  // When so many entries hold something they wait no longer: what they hold may be locks, of which
+  // the kernel makes lists that it searches from the start.
+  static constexpr size_t kMostHeld = 128;
+
   struct Entry {
     std::string bytes;                                // its envelope
     std::shared_ptr<ValueFiles::Written> value_file;  // if its value is not in the envelope
@@ -110,6 +114,7 @@ class GroupCommit {
   Batch waiting_;
   Batch writing_;
   size_t waiting_bytes_ = 0;
+  size_t waiting_held_ = 0;  // of entries that were added, also if they have been replaced since
   absl::Status lost_;  // since the last Flush
   bool writer_runs_ = false;
   bool stops_waiting_ = false;

@@ -245,7 +245,7 @@ bool LmdbEnvironment::FindInMemory(const Place& place, std::string_view key,
   const std::optional<uint64_t> last = file_->LastCommit();
   if (!last) return false;
   // What is read from the file again has its use noted.
-  const std::chrono::nanoseconds now = CoarseTick();
+  const std::chrono::nanoseconds now = file_->last_seen();
   if (now - memory_since_.load(std::memory_order_relaxed) > options_.memory_age) {
     memory_since_.store(now, std::memory_order_relaxed);
     memory_.Clear();

@@ -78,13 +78,10 @@ int LmdbFile::CheckPresence() {
 
 // Asking the kernel each time would double the price of a hit. Compact lets the clock tick before
 // anybody can write to the new file.
-int LmdbFile::CheckPresenceLately() {
-  if (is_closed_) return kFileLost;
-  if (presence_time_.load(std::memory_order_relaxed) == CoarseTick() &&
-      presence_transaction_.load(std::memory_order_relaxed) == commits_.last()) {
-    return has_no_map_ ? ENOMEM : 0;
-  }
-  return CheckPresence();
+bool LmdbFile::WasThereLately() const {
+  return presence_time_.load(std::memory_order_relaxed) == CoarseTick() &&
+         presence_transaction_.load(std::memory_order_relaxed) == commits_.last() && !is_closed_ &&
+         !has_no_map_;
 }
 
 absl::Status LmdbFile::Read(absl::FunctionRef<int(MDB_txn*)> body) {
@@ -104,7 +101,9 @@ absl::Status LmdbFile::Read(absl::FunctionRef<int(MDB_txn*)> body) {
 
 int LmdbFile::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
   const auto gate = EnterTransaction();
-  if (int error = CheckPresenceLately(); error != 0) return error;
+  if (!WasThereLately()) {
+    if (int error = CheckPresence(); error != 0) return error;
+  }
   MDB_txn* txn = nullptr;
   if (int error = TakeReader(&txn); error != 0) {
     if (error == MDB_PANIC) has_failed_ = true;
@@ -119,8 +118,10 @@ int LmdbFile::TryRead(absl::FunctionRef<int(MDB_txn*)> body) {
 }
 
 std::optional<uint64_t> LmdbFile::LastCommit() {
-  const auto gate = EnterTransaction();
-  if (CheckPresenceLately() != 0) return std::nullopt;
+  if (!WasThereLately()) {
+    const auto gate = EnterTransaction();
+    if (CheckPresence() != 0) return std::nullopt;
+  }
   return commits_.last();
 }
 
@@ -190,7 +191,7 @@ int LmdbFile::TryWrite(absl::FunctionRef<int(MDB_txn*)> body) {
 // that.
 void LmdbFile::Close() {
   const auto gate = CloseGate();
-  if (std::exchange(is_closed_, true)) return;
+  if (is_closed_.exchange(true)) return;
   writers_.Close();  // writers hold it inside the gate
   if (env_ == nullptr || has_no_map_) return;
   for (MDB_txn* reader : readers_) mdb_txn_abort(reader);

@@ -77,6 +77,11 @@ class LmdbFile {
   // The number of the last transaction that any process has committed; nothing if the file is lost.
   std::optional<uint64_t> LastCommit();
 
+  // The clock's last tick at which the file was found to be there; see CoarseTick.
+  std::chrono::nanoseconds last_seen() const {
+    return presence_time_.load(std::memory_order_relaxed);
+  }
+
   // The database that holds the entries of this version of the function. kNotFound if it does not
   // exist and the file is read-only.
   absl::StatusOr<MDB_dbi> OpenGeneration(uint32_t version);
@@ -111,7 +116,7 @@ class LmdbFile {
   int SyncNewFile();
   absl::Status CheckFile();
   int CheckPresence();
-  int CheckPresenceLately();
+  bool WasThereLately() const;
 
   int TryRead(absl::FunctionRef<int(MDB_txn*)> body);
   int TryWrite(absl::FunctionRef<int(MDB_txn*)> body);
@@ -146,9 +151,9 @@ class LmdbFile {
   std::mutex turnstile_;
   std::atomic<bool> closing_gate_ = false;
 
-  // These are guarded by gate_, too.
-  bool is_closed_ = false;
-  bool has_no_map_ = false;  // LMDB has given up its map and could not get another
+  // These are set by who holds gate_ alone.
+  std::atomic<bool> is_closed_ = false;
+  std::atomic<bool> has_no_map_ = false;  // LMDB has given up its map and could not get another
 
   // Set when LMDB has given up the environment, as it could not write a meta page.
   std::atomic<bool> has_failed_ = false;

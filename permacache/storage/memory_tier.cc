@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <mutex>
-#include <new>
 #include <utility>
 #include <vector>
+
+#include "permacache/storage/memory_entry.h"
+#include "permacache/storage/recent_entries.h"
 
 namespace permacache::storage {
 namespace {
@@ -15,6 +16,12 @@ namespace {
 constexpr size_t kShards = 16;
 constexpr size_t kLeastBuckets = 8;
 constexpr size_t kCacheLine = 64;
+
+// Of a tier: no other of this process has or had the same.
+uint64_t NewNumber() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
 
 // Digests are hashes already: one byte tells the shard, eight others the bucket in it.
 size_t ShardIndex(const Place& place) { return place.digest[0] % kShards; }
@@ -25,73 +32,6 @@ uint64_t BucketHash(const Place& place) {
   std::memcpy(&hash, place.digest.data() + sizeof(hash), sizeof(hash));
   return hash;
 }
-
-// What glibc's allocator takes for a block. Others take about as much.
-constexpr size_t AllocatedFor(size_t size) {
-  return std::max<size_t>((size + sizeof(size_t) + 15) / 16 * 16, 32);
-}
-
-// One record in one block of memory: this object, then the key, then the value. Besides the shard,
-// each visitor has a share in it, so that it may be dropped meanwhile.
-struct Entry {
-  struct GiveUpShare {
-    void operator()(Entry* entry) const {
-      if (entry->shares.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
-      entry->~Entry();
-      ::operator delete(entry);
-    }
-  };
-  using Share = std::unique_ptr<Entry, GiveUpShare>;
-
-  static size_t SizeOf(std::string_view key, const Record& record) {
-    return AllocatedFor(sizeof(Entry) + key.size() + record.value.size());
-  }
-
-  static Share Make(const Place& place, std::string_view key, const Record& record, uint64_t txn) {
-    void* block = ::operator new(sizeof(Entry) + key.size() + record.value.size());
-    return Share(new (block) Entry(place, key, record, txn));
-  }
-
-  Share NewShare() {
-    shares.fetch_add(1, std::memory_order_relaxed);
-    return Share(this);
-  }
-
-  const char* text() const { return reinterpret_cast<const char*>(this + 1); }
-  std::string_view key() const { return {text(), key_size}; }
-  Record record() const {
-    return {.value = {text() + key_size, value_size},
-            .created = created,
-            .compute_time = compute_time,
-            .from_memory = true};
-  }
-  size_t size() const { return SizeOf(key(), record()); }
-
-  const Place place;
-  std::atomic<uint32_t> shares = 1;
-  const size_t key_size;
-  const size_t value_size;
-  const TimePoint created;
-  const std::chrono::nanoseconds compute_time;
-  const uint64_t txn;  // the transaction that saw it
-
-  // Guarded by the shard.
-  bool used = false;  // was found since the hand came by
-  Share next;         // of the same bucket
-
- private:
-  Entry(const Place& p, std::string_view key, const Record& record, uint64_t t)
-      : place(p),
-        key_size(key.size()),
-        value_size(record.value.size()),
-        created(record.created),
-        compute_time(record.compute_time),
-        txn(t) {
-    char* const begin = reinterpret_cast<char*>(this + 1);
-    std::ranges::copy(key, begin);
-    std::ranges::copy(record.value, begin + key_size);
-  }
-};
 
 }  // namespace
 
@@ -105,20 +45,20 @@ struct Entry {
 // state before, and `floor_` returns to where it was.
 class alignas(kCacheLine) MemoryTier::Shard {
  public:
-  Entry::Share Find(const Place& place, std::string_view key, uint64_t last_txn) {
+  MemoryEntry::Share Find(const Place& place, std::string_view key, uint64_t last_txn) {
     std::lock_guard lock(mutex_);
     if (last_txn != epoch_) return nullptr;
-    Entry::Share* link = LinkTo(place);
+    MemoryEntry::Share* link = LinkTo(place);
     if (link == nullptr || (*link)->txn < floor_ || (*link)->key() != key) return nullptr;
     (*link)->used = true;
     return (*link)->NewShare();
   }
 
-  void Insert(Entry::Share entry, size_t most_bytes) {
+  void Insert(MemoryEntry::Share entry, size_t most_bytes) {
     std::lock_guard lock(mutex_);
     if (entry->txn < epoch_) return;
     if (entry->txn > epoch_) Advance(entry->txn);
-    if (Entry::Share* old = LinkTo(entry->place)) Remove(*old);
+    if (MemoryEntry::Share* old = LinkTo(entry->place)) Remove(*old);
     if (!MakeRoom(entry->size(), most_bytes)) return;
     if (entries_ == buckets_.size()) Grow();
     bytes_ += entry->size();
@@ -133,7 +73,8 @@ class alignas(kCacheLine) MemoryTier::Shard {
     if (txn > epoch_ + 1) return Advance(txn);
     for (const Place& place : changed) {
       if (ShardIndex(place) != index) continue;
-      if (Entry::Share* old = LinkTo(place); old != nullptr && (*old)->txn < txn) Remove(*old);
+      if (MemoryEntry::Share* old = LinkTo(place); old != nullptr && (*old)->txn < txn)
+        Remove(*old);
     }
     if (txn == epoch_) floor_ = earlier_floor_;
     earlier_floor_ = floor_;
@@ -142,7 +83,7 @@ class alignas(kCacheLine) MemoryTier::Shard {
 
   void Clear() {
     std::lock_guard lock(mutex_);
-    buckets_ = std::vector<Entry::Share>();
+    buckets_ = std::vector<MemoryEntry::Share>();
     hand_ = 0;
     entries_ = 0;
     bytes_ = 0;
@@ -166,33 +107,33 @@ class alignas(kCacheLine) MemoryTier::Shard {
     epoch_ = txn;
   }
 
-  Entry::Share& BucketOf(const Place& place) {
+  MemoryEntry::Share& BucketOf(const Place& place) {
     return buckets_[BucketHash(place) & (buckets_.size() - 1)];
   }
 
   // What holds the entry of this place; null if there is none.
-  Entry::Share* LinkTo(const Place& place) {
+  MemoryEntry::Share* LinkTo(const Place& place) {
     if (entries_ == 0) return nullptr;
-    Entry::Share* link = &BucketOf(place);
+    MemoryEntry::Share* link = &BucketOf(place);
     while (*link != nullptr && (*link)->place != place) link = &(*link)->next;
     return *link == nullptr ? nullptr : link;
   }
 
-  void Link(Entry::Share entry) {
-    Entry::Share& bucket = BucketOf(entry->place);
+  void Link(MemoryEntry::Share entry) {
+    MemoryEntry::Share& bucket = BucketOf(entry->place);
     entry->next = std::move(bucket);
     bucket = std::move(entry);
   }
 
-  void Remove(Entry::Share& link) {
-    const Entry::Share entry = std::move(link);
+  void Remove(MemoryEntry::Share& link) {
+    const MemoryEntry::Share entry = std::move(link);
     link = std::move(entry->next);
     bytes_ -= entry->size();
     --entries_;
   }
 
   static size_t SizeOfBuckets(size_t count) {
-    return count == 0 ? 0 : AllocatedFor(count * sizeof(Entry::Share));
+    return count == 0 ? 0 : AllocatedFor(count * sizeof(MemoryEntry::Share));
   }
 
   size_t MoreBuckets() const { return std::max(kLeastBuckets, 2 * buckets_.size()); }
@@ -209,7 +150,7 @@ class alignas(kCacheLine) MemoryTier::Shard {
 
   // The clock's hand: what was found since it came by the last time stays for another round.
   void SweepBucket() {
-    Entry::Share* link = &buckets_[hand_];
+    MemoryEntry::Share* link = &buckets_[hand_];
     while (*link != nullptr) {
       if ((*link)->used && (*link)->txn >= floor_) {
         (*link)->used = false;
@@ -222,30 +163,30 @@ class alignas(kCacheLine) MemoryTier::Shard {
   }
 
   void Grow() {
-    std::vector<Entry::Share> old(MoreBuckets());
+    std::vector<MemoryEntry::Share> old(MoreBuckets());
     old.swap(buckets_);
     bytes_ += SizeOfBuckets(buckets_.size()) - SizeOfBuckets(old.size());
-    for (Entry::Share& bucket : old) {
+    for (MemoryEntry::Share& bucket : old) {
       while (bucket != nullptr) {
-        Entry::Share entry = std::move(bucket);
+        MemoryEntry::Share entry = std::move(bucket);
         bucket = std::move(entry->next);
         Link(std::move(entry));
       }
     }
   }
 
-  mutable std::mutex mutex_;           // guards what follows
-  uint64_t epoch_ = 0;                 // the last commit that is known of
-  uint64_t floor_ = 0;                 // what earlier transactions saw is void
-  uint64_t earlier_floor_ = 0;         // where `floor_` may return to
-  std::vector<Entry::Share> buckets_;  // lists; none, or a power of two of them
-  size_t hand_ = 0;                    // the bucket to be swept next
+  mutable std::mutex mutex_;                 // guards what follows
+  uint64_t epoch_ = 0;                       // the last commit that is known of
+  uint64_t floor_ = 0;                       // what earlier transactions saw is void
+  uint64_t earlier_floor_ = 0;               // where `floor_` may return to
+  std::vector<MemoryEntry::Share> buckets_;  // lists; none, or a power of two of them
+  size_t hand_ = 0;                          // the bucket to be swept next
   size_t entries_ = 0;
   size_t bytes_ = 0;
 };
 
 MemoryTier::MemoryTier(size_t most_bytes)
-    : most_bytes_(most_bytes), shards_(std::make_unique<Shard[]>(kShards)) {}
+    : most_bytes_(most_bytes), number_(NewNumber()), shards_(std::make_unique<Shard[]>(kShards)) {}
 
 MemoryTier::~MemoryTier() = default;
 
@@ -255,16 +196,20 @@ MemoryTier::Shard& MemoryTier::ShardOf(const Place& place) const {
 
 bool MemoryTier::Find(const Place& place, std::string_view key, uint64_t last_txn,
                       absl::FunctionRef<void(const Record&)> visit) {
-  const Entry::Share entry = ShardOf(place).Find(place, key, last_txn);
+  const RecentEntries::Seen seen = {.tier = number_, .clears = clears_.load(), .txn = last_txn};
+  RecentEntries* const recent = RecentEntries::OfThisThread();
+  if (recent != nullptr && recent->Visit(place, key, seen, visit)) return true;
+  const MemoryEntry::Share entry = ShardOf(place).Find(place, key, last_txn);
   if (entry == nullptr) return false;
+  if (recent != nullptr && recent->IsRepeated(place)) recent->Keep(entry->NewShare(), seen);
   visit(entry->record());
   return true;
 }
 
 void MemoryTier::Insert(const Place& place, std::string_view key, const Record& record,
                         uint64_t txn) {
-  if (Entry::SizeOf(key, record) > most_bytes_ / kShareOfLargest) return;
-  ShardOf(place).Insert(Entry::Make(place, key, record, txn), most_bytes_ / kShards);
+  if (MemoryEntry::SizeOf(key, record) > most_bytes_ / kShareOfLargest) return;
+  ShardOf(place).Insert(MemoryEntry::Make(place, key, record, txn), most_bytes_ / kShards);
 }
 
 void MemoryTier::Committed(uint64_t txn, std::span<const Place> changed) {
@@ -272,6 +217,7 @@ void MemoryTier::Committed(uint64_t txn, std::span<const Place> changed) {
 }
 
 void MemoryTier::Clear() {
+  clears_.fetch_add(1);
   for (size_t i = 0; i < kShards; ++i) shards_[i].Clear();
 }
 

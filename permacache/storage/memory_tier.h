@@ -15,6 +15,7 @@
 #ifndef PERMACACHE_STORAGE_MEMORY_TIER_H_
 #define PERMACACHE_STORAGE_MEMORY_TIER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,8 +34,9 @@ class MemoryTier {
   static constexpr size_t kShareOfLargest = 64;
 
   // Keeps at most so many bytes: keys, values, the tables that find them and what the allocator
-  // adds. Only what is being visited while it is dropped comes on top. To make room, records go
-  // that were not found for long. 0 keeps nothing.
+  // adds. Only what is being visited while it is dropped comes on top, and what threads have found
+  // lately, see RecentEntries. To make room, records go that were not found for long. 0 keeps
+  // nothing.
   explicit MemoryTier(size_t most_bytes);
   MemoryTier(const MemoryTier&) = delete;
   MemoryTier& operator=(const MemoryTier&) = delete;
@@ -68,6 +70,8 @@ class MemoryTier {
   Shard& ShardOf(const Place& place) const;
 
   const size_t most_bytes_;
+  const uint64_t number_;
+  std::atomic<uint64_t> clears_ = 0;
   const std::unique_ptr<Shard[]> shards_;
 };
 

@@ -106,7 +106,7 @@ std::vector<OpenCase> OpenCases() {
       {"NoPermissionForLocks", {kOpen, EACCES, "lock.mdb"}, kDenied, kDenied},
       {"NoAddressSpace", {kMap, ENOMEM, "data.mdb"}, kFull, kFull},
       {"NoAddressSpaceForLocks", {kMap, ENOMEM, "lock.mdb"}, kFull, kFull},
-      {"NoAddressSpaceAtAll", {kMap, ENOMEM, ""}, kFull, kFull},
+      {"NoAddressSpaceAtAll", {kMap, ENOMEM, ""}, kFull, kFull, 5},
       {"FullDiskForLocks", {kAllocate, ENOSPC, "lock.mdb"}, kFull, kFull},
       {"LocksThatCannotBeAllocated", {kAllocate, EOPNOTSUPP, "lock.mdb"}, kOk, kOk},
       {"FullDiskForTheDirectory", {kMakeDirectory, ENOSPC, "/f"}, kFull, kOk},

@@ -1,0 +1,48 @@
+#include "permacache/storage/recent_entries.h"
+
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+
+namespace permacache::storage {
+namespace {
+
+// Programs may use caches until their very end, after the objects of their threads are gone.
+thread_local bool is_gone = false;
+
+struct OneThread {
+  ~OneThread() { is_gone = true; }
+
+  RecentEntries entries;
+};
+
+}  // namespace
+
+RecentEntries* RecentEntries::OfThisThread() {
+  if (is_gone) return nullptr;
+  static thread_local OneThread thread;
+  return &thread.entries;
+}
+
+bool RecentEntries::Visit(const Place& place, std::string_view key, const Seen& seen,
+                          absl::FunctionRef<void(const Record&)> visit) {
+  Slot& slot = SlotOf(place);
+  if (slot.seen != seen || slot.entry->place != place || slot.entry->key() != key) return false;
+  ++slot.visitors;
+  const absl::Cleanup leave = [&] { --slot.visitors; };
+  visit(slot.entry->record());
+  return true;
+}
+
+bool RecentEntries::IsRepeated(const Place& place) {
+  return std::exchange(SlotOf(place).candidate, place.digest) == place.digest;
+}
+
+void RecentEntries::Keep(MemoryEntry::Share entry, const Seen& seen) {
+  Slot& slot = SlotOf(entry->place);
+  if (slot.visitors > 0 || entry->size() > kLargestEntry) return;
+  slot.seen = seen;
+  slot.entry = std::move(entry);
+}
+
+}  // namespace permacache::storage

@@ -1,0 +1,69 @@
+// What one thread has found in memory lately.
+#ifndef PERMACACHE_STORAGE_RECENT_ENTRIES_H_
+#define PERMACACHE_STORAGE_RECENT_ENTRIES_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "permacache/storage/memory_entry.h"
+#include "permacache/storage/place.h"
+#include "permacache/storage/store.h"
+
+namespace permacache::storage {
+
+// A few entries of all tiers, found again without a lock or a count that other threads write to:
+// half of what a hit costs one thread, and most of what it costs when several ask for one key.
+class RecentEntries {
+ public:
+  // When an entry was found: in which tier, cleared so often, with which transaction as the last.
+  // While these are the same so is the entry.
+  struct Seen {
+    uint64_t tier = 0;  // no tier has this number
+    uint64_t clears = 0;
+    uint64_t txn = 0;
+
+    friend bool operator==(const Seen&, const Seen&) = default;
+  };
+
+  // Larger entries are not kept, so that a thread keeps no more than 256 KiB.
+  static constexpr size_t kLargestEntry = 4096;
+
+  // Null while the thread ends.
+  static RecentEntries* OfThisThread();
+
+  RecentEntries() = default;
+  RecentEntries(const RecentEntries&) = delete;
+  RecentEntries& operator=(const RecentEntries&) = delete;
+
+  // Calls visit(record) and returns true if the entry was found then and kept. The visit may find
+  // other entries.
+  bool Visit(const Place& place, std::string_view key, const Seen& seen,
+             absl::FunctionRef<void(const Record&)> visit);
+
+  // Whether an entry that was just found elsewhere is worth keeping: if no other was looked for in
+  // its slot since it was found the last time. Of many that are asked for in turn none is.
+  bool IsRepeated(const Place& place);
+
+  void Keep(MemoryEntry::Share entry, const Seen& seen);
+
+ private:
+  static constexpr size_t kSlots = 64;
+
+  struct Slot {
+    Seen seen;
+    MemoryEntry::Share entry;
+    KeyDigest candidate = {};  // of the last entry that was found elsewhere
+    int visitors = 0;          // on this thread's stack
+  };
+
+  Slot& SlotOf(const Place& place) { return slots_[place.digest[1] % kSlots]; }
+
+  std::array<Slot, kSlots> slots_;
+};
+
+}  // namespace permacache::storage
+
+#endif  // PERMACACHE_STORAGE_RECENT_ENTRIES_H_
