@@ -238,7 +238,10 @@ class BatchCall {
 
   // Which keys there are, each once, and which elements have them.
   absl::Status FindKeys() {
-    std::unordered_map<std::string, size_t> known;
+    std::unordered_map<std::string_view, size_t> known;
+    known.reserve(length_);
+    keys_.reserve(length_);  // they stay where they are
+    key_of_.reserve(length_);
     for (size_t i = 0; i < length_; ++i) {
       CallKey key = std::apply(
           [&](const auto&... column) {
@@ -246,12 +249,14 @@ class BatchCall {
           },
           columns_);
       if (!key.status.ok()) return key.status;
-      const auto [at, is_new] = known.try_emplace(key.text, keys_.size());
-      key_of_.push_back(at->second);
-      if (!is_new) continue;
-      keys_.push_back(std::move(key.text));
-      element_of_.push_back(i);
-      files_.push_back(std::move(key.files));
+      const auto before = known.find(key.text);
+      key_of_.push_back(before == known.end() ? keys_.size() : before->second);
+      if (before == known.end()) {
+        known.emplace(keys_.emplace_back(key.text), element_of_.size());
+        element_of_.push_back(i);
+        files_.push_back(std::move(key.files));
+      }
+      GiveTextMemory(std::move(key.text));
     }
     results_.resize(keys_.size());
     return absl::OkStatus();

@@ -20,6 +20,11 @@ struct CallKey {
   absl::Status status = {};             // why there is no text, where a file could not be read
 };
 
+// Memory for a key's text, which a thread's next call has from the one before. A text that is given
+// back after its thread has begun to end is let go.
+std::string TakeTextMemory();
+void GiveTextMemory(std::string text);
+
 // Writes a key member by member. The names must come in ascending order.
 class CallKeyWriter {
  public:

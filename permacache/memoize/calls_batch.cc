@@ -27,9 +27,14 @@ class Calls::BatchRun {
 
   // Those of the elements that are not in the cache.
   std::vector<size_t> Find(const std::vector<size_t>& elements) {
-    std::vector<std::string> asked;
-    asked.reserve(elements.size());
-    for (const size_t element : elements) asked.push_back(keys_[element]);
+    std::vector<std::string> some;
+    std::span<const std::string> asked = keys_;
+    const bool are_all = elements.size() == keys_.size() && std::ranges::is_sorted(elements);
+    if (!are_all) {
+      some.reserve(elements.size());
+      for (const size_t element : elements) some.push_back(keys_[element]);
+      asked = some;
+    }
     std::vector<bool> found(elements.size(), false);
     calls_.cache_.GetMany(asked, [&](size_t index, const storage::Record& record) {
       const absl::Status status = batch_.decode(elements[index], record.value);

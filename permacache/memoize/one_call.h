@@ -125,7 +125,7 @@ class OneCall {
  private:
   static constexpr bool kHasOutFiles = Function::kHasOutFiles;
 
-  CallKey KeyOfCall() const { return function_.KeyOf(arguments_); }
+  CallKey KeyOfCall() const { return function_.KeyOfCall(arguments_); }
 
   template <size_t... kIndex>
   void FindOutPaths(std::index_sequence<kIndex...>) {
@@ -161,7 +161,7 @@ class OneCall {
   // Calls then(key, call).
   template <class Then>
   void Make(Then then) {
-    const CallKey key = KeyOfCall();
+    CallKey key = KeyOfCall();
     const auto compute = [&] { Compute(); };
     const auto decode = [&](std::string_view value) { return Decode(value); };
     const auto restore = [&] { return Restore(key.text); };
@@ -176,6 +176,7 @@ class OneCall {
                         .encode = encode,
                         .equals = equals,
                         .may_audit = may_audit});
+    GiveTextMemory(std::move(key.text));
   }
 
   absl::Status Decode(std::string_view value) {

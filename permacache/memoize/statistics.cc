@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "permacache/memoize/statistics_file.h"
+#include "permacache/memoize/thread_number.h"
 
 namespace permacache {
 namespace memoize {
@@ -106,23 +107,38 @@ Statistics::Statistics(std::filesystem::path folder, std::shared_ptr<FailureRepo
 Statistics::~Statistics() { StatisticsRegistry::Get().Leave(this); }
 
 void Statistics::CountHit(bool from_memory, size_t bytes, std::chrono::nanoseconds saved) {
-  Add(from_memory ? memory_hits_ : disk_hits_, 1);
-  Add(bytes_read_, static_cast<int64_t>(bytes));
-  Add(saved_, saved.count());
+  Add(from_memory ? kMemoryHits : kDiskHits, 1);
+  Add(kBytesRead, static_cast<int64_t>(bytes));
+  Add(kSaved, saved.count());
+}
+
+void Statistics::Add(Kind kind, int64_t number) {
+  const size_t thread = ThreadNumber::OfThisThread();
+  if (thread < kCounts - 1) {  // nobody else writes there
+    std::atomic<int64_t>& mine = counts_[thread].numbers[kind];
+    mine.store(mine.load(std::memory_order_relaxed) + number, std::memory_order_relaxed);
+  } else {
+    counts_.back().numbers[kind].fetch_add(number, std::memory_order_relaxed);
+  }
+}
+
+int64_t Statistics::Sum(Kind kind) const {
+  int64_t sum = 0;
+  for (const Counts& counts : counts_) sum += counts.numbers[kind].load(std::memory_order_relaxed);
+  return sum;
 }
 
 FunctionStats Statistics::OfThisProcess() const {
-  const auto read = [](const Count& count) { return count.load(std::memory_order_relaxed); };
   FunctionStats stats;
-  stats.memory_hits = read(memory_hits_);
-  stats.hits = stats.memory_hits + read(disk_hits_);
-  stats.misses = read(misses_);
-  stats.waits = read(waits_);
+  stats.memory_hits = Sum(kMemoryHits);
+  stats.hits = stats.memory_hits + Sum(kDiskHits);
+  stats.misses = Sum(kMisses);
+  stats.waits = Sum(kWaits);
   stats.failures = failures_->failures();
-  stats.bytes_read = read(bytes_read_);
-  stats.bytes_written = read(bytes_written_);
-  stats.computed = std::chrono::nanoseconds(read(computed_));
-  stats.saved = std::chrono::nanoseconds(read(saved_));
+  stats.bytes_read = Sum(kBytesRead);
+  stats.bytes_written = Sum(kBytesWritten);
+  stats.computed = std::chrono::nanoseconds(Sum(kComputed));
+  stats.saved = std::chrono::nanoseconds(Sum(kSaved));
   return stats;
 }
 

@@ -3,6 +3,7 @@
 #ifndef PERMACACHE_MEMOIZE_STATISTICS_H_
 #define PERMACACHE_MEMOIZE_STATISTICS_H_
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -25,10 +26,10 @@ class Statistics {
   ~Statistics();  // saves what was counted
 
   void CountHit(bool from_memory, size_t bytes, std::chrono::nanoseconds saved);
-  void CountMiss() { Add(misses_, 1); }
-  void CountComputed(std::chrono::nanoseconds time) { Add(computed_, time.count()); }
-  void CountWait() { Add(waits_, 1); }
-  void CountWritten(size_t bytes) { Add(bytes_written_, static_cast<int64_t>(bytes)); }
+  void CountMiss() { Add(kMisses, 1); }
+  void CountComputed(std::chrono::nanoseconds time) { Add(kComputed, time.count()); }
+  void CountWait() { Add(kWaits, 1); }
+  void CountWritten(size_t bytes) { Add(kBytesWritten, static_cast<int64_t>(bytes)); }
 
   FunctionStats OfThisProcess() const;
 
@@ -40,26 +41,35 @@ class Statistics {
 
  private:
   friend class StatisticsRegistry;
-  using Count = std::atomic<int64_t>;
 
-  static void Add(Count& count, int64_t number) {
-    count.fetch_add(number, std::memory_order_relaxed);
-  }
+  enum Kind {
+    kMemoryHits,
+    kDiskHits,
+    kMisses,
+    kWaits,
+    kBytesRead,
+    kBytesWritten,
+    kComputed,  // nanoseconds, as the next
+    kSaved,
+    kKinds,
+  };
+
+  // What one thread has counted, or all that have no counts of their own. Where several write to
+  // one place they wait for each other, longer than a hit takes.
+  struct alignas(64) Counts {
+    std::array<std::atomic<int64_t>, kKinds> numbers = {};
+  };
+  static constexpr size_t kCounts = 16;
+
+  void Add(Kind kind, int64_t number);
+  int64_t Sum(Kind kind) const;
   void Save();
 
   const std::filesystem::path folder_;
   const std::shared_ptr<FailureReporter> failures_;
 
-  Count memory_hits_ = 0;
-  Count disk_hits_ = 0;
-  Count misses_ = 0;
-  Count waits_ = 0;
-  Count bytes_read_ = 0;
-  Count bytes_written_ = 0;
-  Count computed_ = 0;  // nanoseconds, as the next
-  Count saved_ = 0;
-
-  FunctionStats saved_in_file_;  // guarded by the registry's mutex
+  std::array<Counts, kCounts> counts_;  // the last one is for all who have none
+  FunctionStats saved_in_file_;         // guarded by the registry's mutex
   std::atomic<std::chrono::steady_clock::rep> next_save_;
 };
 

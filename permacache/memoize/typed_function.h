@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "permacache/memoize/cache.h"
 #include "permacache/memoize/call_key.h"
 #include "permacache/memoize/file_contents.h"
+#include "permacache/memoize/recent_keys.h"
 #include "permacache/memoize/signature.h"
 
 namespace permacache::memoize {
@@ -93,8 +95,6 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
   using Arguments = std::tuple<Passed<Declared>...>;
   using Indices = std::index_sequence_for<Parameters...>;
 
-  static constexpr size_t kEnoughForMostKeys = 256;
-
   template <size_t kIndex>
   using ParameterAt = std::tuple_element_t<kIndex, std::tuple<Parameters...>>;
 
@@ -106,9 +106,16 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
       sizeof...(Declared) == 1 && (key::WrittenByFields<std::remove_cvref_t<Declared>> && ...) &&
       (std::is_same_v<Parameters, Parameter<PositionName<0>, Declared, NoDefault>> && ...);
 
+  // All that its key depends on fits a ScalarCall.
+  static constexpr bool kIsScalar =
+      !kFieldsAreArguments && sizeof...(Declared) <= ScalarCall::kMostArguments &&
+      (SmallScalar<std::remove_cvref_t<Declared>> && ...) &&
+      (std::is_same_v<typename Parameters::Keying, WholeValue> && ...);
+
   OpenedFunction opened;
   Callable callable;
   std::tuple<Parameters...> parameters;
+  uint64_t number = NewFunctionNumber();
 
   FunctionCache& cache() const { return *opened.cache; }
   Calls& calls() const { return *opened.calls; }
@@ -117,7 +124,7 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
   template <class Columns>
   CallKey KeyOf(const Columns& columns) const {
     CallKey key;
-    key.text.reserve(kEnoughForMostKeys);
+    key.text = TakeTextMemory();
     if constexpr (kFieldsAreArguments) {
       key::Output out{key.text, opened.key_format};
       key::AppendFields(out, std::get<0>(columns));
@@ -130,6 +137,22 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
       writer.End();
     }
     return key;
+  }
+
+  // The same of a call that may well have been made a moment ago.
+  CallKey KeyOfCall(const Arguments& arguments) const {
+    if constexpr (kIsScalar) {
+      const ScalarCall call = ScalarsOf(arguments, Indices());
+      CallKey key;
+      key.text = TakeTextMemory();
+      if (FindRecentKey(call, &key.text)) return key;
+      GiveTextMemory(std::move(key.text));
+      key = KeyOf(arguments);
+      KeepRecentKey(call, key.text);
+      return key;
+    } else {
+      return KeyOf(arguments);
+    }
   }
 
   // The function need not be const.
@@ -150,6 +173,13 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
   void AppendMember(CallKeyWriter& writer, const Columns& columns) const {
     const auto& parameter = std::get<kIndex>(parameters);
     parameter.keying.AppendMember(writer, parameter.name(), std::get<kIndex>(columns));
+  }
+
+  template <size_t... kIndex>
+  ScalarCall ScalarsOf(const Arguments& arguments, std::index_sequence<kIndex...>) const {
+    ScalarCall call{.function = number};
+    (call.Set(kIndex, std::get<kIndex>(arguments)), ...);
+    return call;
   }
 
   // A bound argument as the function wants it: a copy where it takes an rvalue of something that

@@ -1,0 +1,49 @@
+#include "permacache/memoize/recent_keys.h"
+
+#include <atomic>
+
+namespace permacache::memoize {
+namespace {
+
+constexpr size_t kSlots = 64;
+constexpr size_t kLongestText = 256;
+
+struct Slot {
+  ScalarCall call;
+  size_t size = 0;
+  std::array<char, kLongestText> text;
+};
+
+// Has no destructor, so it may be used until the thread's very end.
+thread_local std::array<Slot, kSlots> slots;
+
+Slot& SlotOf(const ScalarCall& call) {
+  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;  // the golden ratio, as in Fibonacci hashing
+  uint64_t hash = call.function * kOdd;
+  for (const uint64_t argument : call.arguments) hash = (hash ^ argument ^ hash >> 32) * kOdd;
+  static_assert(kSlots == size_t{1} << 6);
+  return slots[hash >> 58];
+}
+
+}  // namespace
+
+uint64_t NewFunctionNumber() {
+  static std::atomic<uint64_t> last = 0;
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+bool FindRecentKey(const ScalarCall& call, std::string* text) {
+  const Slot& slot = SlotOf(call);
+  if (slot.call != call) return false;
+  text->append(slot.text.data(), slot.size);
+  return true;
+}
+
+void KeepRecentKey(const ScalarCall& call, std::string_view text) {
+  if (text.size() > kLongestText) return;
+  Slot& slot = SlotOf(call);
+  slot.call = call;
+  slot.size = text.copy(slot.text.data(), text.size());
+}
+
+}  // namespace permacache::memoize
