@@ -92,3 +92,25 @@ def permacache_development_repositories():
         libraries = ["benchmark", "benchmark_main"],
         overlay = Label("//third_party/google_benchmark:overlay.BUILD"),
     )
+
+    # What the benchmarks compare permacache with, where it is installed.
+    maybe(
+        system_repository,
+        name = "rocksdb",
+        package = "librocksdb-dev",
+        headers = ["rocksdb"],
+        libraries = ["rocksdb"],
+        shared = True,
+        optional = True,
+        overlay = Label("//third_party/rocksdb:overlay.BUILD"),
+    )
+    maybe(
+        system_repository,
+        name = "sqlite",
+        package = "libsqlite3-dev",
+        headers = ["sqlite3.h"],
+        libraries = ["sqlite3"],
+        shared = True,
+        optional = True,
+        overlay = Label("//third_party/sqlite:overlay.BUILD"),
+    )

@@ -49,29 +49,42 @@ def newest_match(ctx, pattern):
     matches = [name for name in names if name.startswith(stem)]
     return ["%s/%s%s" % (folder, name, suffix) for name in reversed(sorted(matches))] or [pattern]
 
+def _header_candidates(header):
+    return ["%s/include/%s" % (prefix, header) for prefix in _PREFIXES]
+
 def link_headers(ctx):
     for header in ctx.attr.headers:
-        found = require(ctx, ["%s/include/%s" % (prefix, header) for prefix in _PREFIXES], ctx.attr.package)
-        ctx.symlink(found, "include/" + header)
+        ctx.symlink(require(ctx, _header_candidates(header), ctx.attr.package), "include/" + header)
+
+def _library_candidates(ctx, library):
+    suffixes = [".so", ".dylib", ".a"] if ctx.attr.shared else [".a", ".so", ".dylib"]
+    return [
+        "%s/lib%s%s" % (folder, library, suffix)
+        for suffix in suffixes
+        for folder in library_folders(ctx)
+    ]
 
 def _link_libraries(ctx):
     for library in ctx.attr.libraries:
-        candidates = [
-            "%s/lib%s%s" % (folder, library, suffix)
-            for suffix in [".a", ".so", ".dylib"]
-            for folder in library_folders(ctx)
-        ]
-        found = require(ctx, candidates, ctx.attr.package)
+        found = require(ctx, _library_candidates(ctx, library), ctx.attr.package)
         ctx.symlink(found, "lib/" + found.basename)
 
 def _link_sources(ctx):
     if ctx.attr.sources:
         ctx.symlink(require(ctx, [ctx.attr.sources], ctx.attr.package), "src")
 
+def _is_installed(ctx):
+    needs = [_header_candidates(header) for header in ctx.attr.headers]
+    needs += [_library_candidates(ctx, library) for library in ctx.attr.libraries]
+    needs += [[ctx.attr.sources]] if ctx.attr.sources else []
+    return all([find_first(ctx, candidates) for candidates in needs])
+
 def _system_repository(ctx):
-    link_headers(ctx)
-    _link_libraries(ctx)
-    _link_sources(ctx)
+    # All of it or nothing: headers without their library would compile and not link.
+    if not ctx.attr.optional or _is_installed(ctx):
+        link_headers(ctx)
+        _link_libraries(ctx)
+        _link_sources(ctx)
     ctx.symlink(ctx.attr.overlay, "BUILD.bazel")
 
 system_repository = repository_rule(
@@ -82,6 +95,8 @@ system_repository = repository_rule(
         "package": attr.string(mandatory = True, doc = "Debian's package, for the message when it is missing."),
         "headers": attr.string_list(doc = "Headers or folders of headers, relative to the include folder."),
         "libraries": attr.string_list(doc = "Libraries, without 'lib' and ending; an archive is preferred."),
+        "shared": attr.bool(doc = "The shared library is preferred: the archive needs others that it does not name."),
+        "optional": attr.bool(doc = "Where it is not installed, nothing lies beside the overlay, which has to cope."),
         "sources": attr.string(doc = "A folder of sources, linked as src/."),
         "overlay": attr.label(mandatory = True, allow_single_file = True, doc = "The repository's BUILD file."),
     },
