@@ -41,8 +41,8 @@ class Axis {
     high_ = std::max(high_, std::ceil(logarithm - 1e-9));
   }
 
-  int low() const { return static_cast<int>(low_); }
-  int high() const { return static_cast<int>(std::max(high_, low_ + 1)); }
+  int low() const { return low_ > high_ ? 0 : static_cast<int>(low_); }
+  int high() const { return low_ > high_ ? 1 : static_cast<int>(std::max(high_, low_ + 1)); }
 
   // In pixels.
   double At(double value) const {

@@ -108,7 +108,7 @@ std::vector<Comparison> Compare(const Measurements& measured, int64_t most) {
   rows.Times("miss of a trivial function", "TrivialMiss/real_time",
              "raw LMDB put with commit, no sync", "RawLmdbPut/no_sync/real_time", 0.3);
   rows.Times("miss of a function of 10 ms, without these", "SyncedMiss/manual_time",
-             "raw LMDB put with commit and sync", "RawLmdbPut/synced/real_time", 1.3);
+             "raw LMDB put with commit and sync", "SyncedRawLmdbPut/manual_time", 1.3);
   rows.Times("hit that returns 64 MiB of doubles", "HitOfBytes/67108864/real_time",
              "memcpy into a new vector", "Memcpy/67108864/real_time", 1.5);
   rows.Speeds("key of 256 MiB of doubles, all cores",

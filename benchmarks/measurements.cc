@@ -15,20 +15,26 @@ std::string Quoted(const std::string& word) {
   return quoted + "'";
 }
 
-// What the command prints; nothing if it fails.
-std::optional<std::string> OutputOf(const std::vector<std::string>& command) {
+constexpr int kIsNotInstalled = 3;
+
+struct Ended {
+  int exit_code;
+  std::string output;
+};
+
+Ended RunCommand(const std::vector<std::string>& command) {
   std::string line;
   for (const std::string& word : command) line += (line.empty() ? "" : " ") + Quoted(word);
   std::fprintf(stderr, "%s\n", line.c_str());
   FILE* const pipe = popen(line.c_str(), "r");
-  if (pipe == nullptr) return std::nullopt;
+  if (pipe == nullptr) return {-1, ""};
   std::string output;
   std::array<char, 4096> buffer;
   while (const size_t size = fread(buffer.data(), 1, buffer.size(), pipe)) {
     output.append(buffer.data(), size);
   }
-  if (pclose(pipe) != 0) return std::nullopt;
-  return output;
+  const int status = pclose(pipe);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
 }
 
 double NanosecondsPer(const std::string& unit) {
@@ -47,11 +53,12 @@ std::string SubjectOf(const std::string& program) {
 }  // namespace
 
 void Measurements::Run(const std::vector<std::string>& command) {
-  const std::optional<std::string> output = OutputOf(command);
+  const Ended ended = RunCommand(command);
   const nlohmann::json report =
-      nlohmann::json::parse(output.value_or(""), nullptr, /*allow_exceptions=*/false);
-  if (report.is_discarded() || !report.contains("benchmarks")) {
-    missing_[SubjectOf(command.front())] = "not there, or its program failed";
+      nlohmann::json::parse(ended.output, nullptr, /*allow_exceptions=*/false);
+  if (ended.exit_code != 0 || report.is_discarded() || !report.contains("benchmarks")) {
+    missing_[SubjectOf(command.front())] =
+        ended.exit_code == kIsNotInstalled ? "is not installed" : "its program failed";
     return;
   }
   for (const nlohmann::json& benchmark : report["benchmarks"]) {

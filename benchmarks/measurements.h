@@ -15,7 +15,8 @@ namespace permacache::benchmarks {
 class Measurements {
  public:
   // Runs a program, shows on stderr what it says there, and keeps its figures; of a benchmark that
-  // was repeated the median. A program that fails leaves a reason instead of figures.
+  // was repeated the median. A program that fails leaves a reason instead of figures, as does one
+  // that exits with 3, which says that what it measures is not installed.
   void Run(const std::vector<std::string>& command);
 
   // In nanoseconds. Nothing if it was not measured.

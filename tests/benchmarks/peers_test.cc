@@ -64,7 +64,8 @@ void ExpectTime(const nlohmann::json& entry) {
 
 void TestPeer(const std::string& peer, const std::string& package) {
   const Ended ended =
-      RunCommand("benchmarks/" + peer + "_peer --benchmark_format=json --benchmark_min_time=0.001");
+      RunCommand("benchmarks/" + peer +
+                 "_peer --unoptimized --benchmark_format=json --benchmark_min_time=0.001");
   if (ended.exit_code == 3) {
     EXPECT_EQ(ended.errors, peer + " is missing: install " + package + "\n");
     EXPECT_THAT(ended.output, IsEmpty());
