@@ -71,13 +71,14 @@ void Fill(const std::filesystem::path& directory, int64_t count) {
       storage::LmdbStore::Open({.environment = {.directory = directory / kName}}).value();
   for (size_t begin = 0; begin < order.size(); begin += kAtOnce) {
     const size_t size = std::min(kAtOnce, order.size() - begin);
-    std::vector<std::string> values(size);
-    std::vector<storage::KeyedRecord> records;
+    std::vector<std::string> keys(size), values(size);
+    std::vector<storage::KeyedRecord> records(size);
     for (size_t i = 0; i < size; ++i) {
       const int64_t x = order[begin + i].second;
+      keys[i] = f.Key(x);
       values[i] = codec::Encode(Square(x));
-      records.push_back(
-          {f.Key(x), {.value = values[i], .created = std::chrono::system_clock::now()}});
+      records[i].key = keys[i];
+      records[i].record = {.value = values[i], .created = std::chrono::system_clock::now()};
     }
     if (!store->PutMany(records, /*synced=*/true).ok()) std::abort();
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -16,6 +17,12 @@ namespace {
 constexpr size_t kShards = 16;
 constexpr size_t kLeastBuckets = 8;
 constexpr size_t kCacheLine = 64;
+
+// A shard has plenty of room while it is not fuller than one part in so many.
+constexpr size_t kShareOfPlenty = 4;
+
+// Small entries take some 256 bytes; there are as many places for offers as for them.
+constexpr size_t kBytesPerOffer = 256;
 
 // Of a tier: no other of this process has or had the same.
 uint64_t NewNumber() {
@@ -54,6 +61,21 @@ class alignas(kCacheLine) MemoryTier::Shard {
     return (*link)->NewShare();
   }
 
+  // Whether an entry of this place is worth its room. While there is plenty all are; then only
+  // those that were offered before, so that a tour through more entries than there is room for
+  // drops none that are used, and costs little more than reading them.
+  bool Admits(const Place& place, size_t most_bytes) {
+    std::lock_guard lock(mutex_);
+    if (bytes_ <= most_bytes / kShareOfPlenty) return true;
+    if (offered_.empty()) {
+      offered_.resize(std::bit_floor(std::max<size_t>(most_bytes / kBytesPerOffer, 1)));
+      bytes_ += AllocatedFor(offered_.size() * sizeof(offered_[0]));
+    }
+    const uint64_t hash = BucketHash(place);
+    const auto offer = static_cast<uint16_t>(hash >> 16);
+    return std::exchange(offered_[hash >> 32 & (offered_.size() - 1)], offer) == offer;
+  }
+
   void Insert(MemoryEntry::Share entry, size_t most_bytes) {
     std::lock_guard lock(mutex_);
     if (entry->txn < epoch_) return;
@@ -84,6 +106,7 @@ class alignas(kCacheLine) MemoryTier::Shard {
   void Clear() {
     std::lock_guard lock(mutex_);
     buckets_ = std::vector<MemoryEntry::Share>();
+    offered_ = std::vector<uint16_t>();
     hand_ = 0;
     entries_ = 0;
     bytes_ = 0;
@@ -180,6 +203,7 @@ class alignas(kCacheLine) MemoryTier::Shard {
   uint64_t floor_ = 0;                       // what earlier transactions saw is void
   uint64_t earlier_floor_ = 0;               // where `floor_` may return to
   std::vector<MemoryEntry::Share> buckets_;  // lists; none, or a power of two of them
+  std::vector<uint16_t> offered_;            // of the hash of each late offer a part
   size_t hand_ = 0;                          // the bucket to be swept next
   size_t entries_ = 0;
   size_t bytes_ = 0;
@@ -209,7 +233,9 @@ bool MemoryTier::Find(const Place& place, std::string_view key, uint64_t last_tx
 void MemoryTier::Insert(const Place& place, std::string_view key, const Record& record,
                         uint64_t txn) {
   if (MemoryEntry::SizeOf(key, record) > most_bytes_ / kShareOfLargest) return;
-  ShardOf(place).Insert(MemoryEntry::Make(place, key, record, txn), most_bytes_ / kShards);
+  Shard& shard = ShardOf(place);
+  if (!shard.Admits(place, most_bytes_ / kShards)) return;
+  shard.Insert(MemoryEntry::Make(place, key, record, txn), most_bytes_ / kShards);
 }
 
 void MemoryTier::Committed(uint64_t txn, std::span<const Place> changed) {

@@ -49,7 +49,8 @@ class MemoryTier {
   bool Find(const Place& place, std::string_view key, uint64_t last_txn,
             absl::FunctionRef<void(const Record&)> visit);
 
-  // Keeps what a reader of the transaction `txn` saw, unless a later commit is known of.
+  // Keeps what a reader of the transaction `txn` saw, unless a later commit is known of. Where
+  // there is no more plenty of room, only what is offered for the second time.
   void Insert(const Place& place, std::string_view key, const Record& record, uint64_t txn);
 
   // This process has committed the transaction `txn`, which changed nothing but these places. Where
