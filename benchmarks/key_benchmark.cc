@@ -1,10 +1,12 @@
-// The key text of typical calls. Large arrays are in hash_benchmark, beside the limits.
+// The key text of typical calls, beside what a library for JSON takes to write the same and beside
+// copying it. Large arrays are in hash_benchmark, beside the limits.
 //
 //   ./bazelw run -c opt //benchmarks:key_benchmark
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -58,7 +60,41 @@ void KeyOfAggregates(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(KeyText(value));
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(KeyOfAggregates)->Arg(10)->Arg(10'000);
+BENCHMARK(KeyOfAggregates)->RangeMultiplier(10)->Range(1, 10'000);
+
+// The same texts by a library that makes JSON of maps.
+void NlohmannJsonOfAggregates(benchmark::State& state) {
+  const std::vector<Settings> value(state.range(0));
+  for (auto _ : state) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const Settings& s : value) {
+      list.push_back({{".type", "Settings"},
+                      {"width", s.width},
+                      {"height", s.height},
+                      {"tolerance", s.tolerance},
+                      {"verbose", s.verbose},
+                      {"name", s.name}});
+    }
+    benchmark::DoNotOptimize(list.dump());
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(NlohmannJsonOfAggregates)->RangeMultiplier(10)->Range(1, 10'000);
+
+void KeyOfAString(benchmark::State& state) {
+  const std::string value(state.range(0), 'a');
+  for (auto _ : state) benchmark::DoNotOptimize(KeyText(value));
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(KeyOfAString)->RangeMultiplier(8)->Range(8, 32 << 10);
+
+// The limit.
+void CopyOfAString(benchmark::State& state) {
+  const std::string value(state.range(0), 'a');
+  for (auto _ : state) benchmark::DoNotOptimize(std::string(value));
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(CopyOfAString)->RangeMultiplier(8)->Range(8, 32 << 10);
 
 void StableHashOfAnAggregate(benchmark::State& state) {
   const Settings value;
