@@ -87,7 +87,8 @@ int LmdbFile::CheckPresenceLately() {
   return CheckPresence();
 }
 
-absl::Status LmdbFile::Read(absl::FunctionRef<int(MDB_txn*)> body) {
+// LMDB itself looks at no page for that.
+absl::Status LmdbFile::ReadUnchecked(absl::FunctionRef<int(MDB_txn*)> body) {
   bool cleared_readers = false;
   for (;;) {
     const int error = TryRead(body);
@@ -149,6 +150,7 @@ absl::Status LmdbFile::Write(absl::FunctionRef<int(MDB_txn*)> body) {
     return absl::PermissionDeniedError(
         absl::StrCat(folder_.string(), ": the cache can be read but not written"));
   }
+  if (absl::Status status = CheckFile(); !status.ok()) return status;
   if (writes_.fetch_add(1, std::memory_order_relaxed) % kWritesBetweenReaderChecks == 0) {
     ClearDeadReaders();
   }
@@ -197,6 +199,7 @@ void LmdbFile::Close() {
   if (!IsClosingSafe()) return;
   mdb_env_close(env_);
   commits_.Close();
+  map_.Close();
 }
 
 // A thread that waits here holds the turnstile, so that a stream of readers cannot keep it waiting.
@@ -275,6 +278,7 @@ absl::StatusOr<MDB_dbi> LmdbFile::OpenGeneration(uint32_t version) {
   MDB_dbi database = 0;
   absl::Status status;
   if (read_only_) {
+    if (status = CheckFile(); !status.ok()) return status;
     // A handle outlives the transaction that opened it only if that commits.
     const auto gate = EnterTransaction();
     MDB_txn* txn = nullptr;
