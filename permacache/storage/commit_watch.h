@@ -6,23 +6,20 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "permacache/storage/lmdb_map.h"
 
 namespace permacache::storage {
 
-// The number of the last transaction that was committed, as the file's two meta pages say. They are
-// mapped once more than LMDB does, as LMDB takes its own map away when that grows. Thread-safe once
-// it is open; costs two loads.
+// The number of the last transaction that was committed, as the file's two meta pages say.
+// Thread-safe once it is open; costs two loads.
 class CommitWatch {
  public:
   CommitWatch() = default;
   CommitWatch(const CommitWatch&) = delete;
   CommitWatch& operator=(const CommitWatch&) = delete;
-  ~CommitWatch() { Close(); }
 
-  // Of the LMDB data file `fd`, with pages of this size.
-  absl::Status Open(int fd, size_t page_size);
-
-  void Close();
+  // Of this file, which must stay open.
+  absl::Status Open(LmdbMap& file);
 
   uint64_t last() const;
 

@@ -198,7 +198,6 @@ void LmdbFile::Close() {
   for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
   if (!IsClosingSafe()) return;
   mdb_env_close(env_);
-  commits_.Close();
   map_.Close();
 }
 

@@ -144,10 +144,10 @@ absl::Status LmdbFile::OpenFile(size_t map_size) {
   if (error != 0) return ToStatus(error, "open");
   MDB_stat stat;
   mdb_env_stat(env_, &stat);
-  if (absl::Status status = commits_.Open(DataFile(), stat.ms_psize); !status.ok()) {
+  map_.Open(DataFile(), stat.ms_psize);
+  if (absl::Status status = commits_.Open(map_); !status.ok()) {
     return Annotate(status, folder_ / kLmdbDataFile);
   }
-  map_.Open(DataFile(), stat.ms_psize);
   ClearDeadReaders();
   return absl::OkStatus();
 }

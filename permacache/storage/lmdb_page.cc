@@ -1,5 +1,6 @@
 #include "permacache/storage/lmdb_page.h"
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -7,8 +8,6 @@
 namespace permacache::storage::lmdb {
 namespace {
 
-constexpr uint16_t kBranchPage = 0x01;
-constexpr uint16_t kLeafPage = 0x02;
 constexpr uint16_t kOverflowPage = 0x04;
 constexpr size_t kPageCountOffset = 12;
 
@@ -20,7 +19,7 @@ constexpr uint16_t kIntegerKeys = 0x08;
 
 bool IsBefore(std::string_view a, std::string_view b, bool integers) {
   if (integers) return Load<uint64_t>(a.data()) < Load<uint64_t>(b.data());
-  return a < b;
+  return CompareKeys(a, b) < 0;
 }
 
 absl::Status WrongPage(uint64_t number, std::string_view what) {
@@ -50,19 +49,6 @@ absl::Status CheckMeta(const Meta& meta) {
 
 absl::Status TreePage::Wrong(std::string_view what) const { return WrongPage(number_, what); }
 
-absl::Status TreePage::CheckHeader(bool is_free_list) const {
-  // No other flag either: LMDB writes into the read-only map where a page claims to be dirty.
-  if (Load<uint16_t>(bytes_ + kPageFlagsOffset) != (is_leaf_ ? kLeafPage : kBranchPage)) {
-    return Wrong("kind");
-  }
-  if (lower_ < kPageHeaderSize || lower_ > upper_ || upper_ > size_ || lower_ % 2 != 0) {
-    return Wrong("bounds");
-  }
-  // LMDB asserts that a branch has two children, except in the free list while rebalancing.
-  if (count() < (is_leaf_ || is_free_list ? 1 : 2)) return Wrong("number of entries");
-  return absl::OkStatus();
-}
-
 absl::Status TreePage::CheckEntries(bool is_free_list, const KeyRange& range) const {
   for (size_t i = 0; i < count(); ++i) {
     if (!HasEntry(i)) return Wrong("entry's place");
@@ -73,8 +59,8 @@ absl::Status TreePage::CheckEntries(bool is_free_list, const KeyRange& range) co
     const std::string_view key = KeyOf(i);
     if (is_free_list && key.size() != sizeof(uint64_t)) return Wrong("key's length");
     if (previous && !IsBefore(*previous, key, is_free_list)) return Wrong("order of keys");
-    if ((range.begin && IsBefore(key, *range.begin, is_free_list)) ||
-        (range.end && !IsBefore(key, *range.end, is_free_list))) {
+    if ((range.begin.data() != nullptr && IsBefore(key, range.begin, is_free_list)) ||
+        (range.end.data() != nullptr && !IsBefore(key, range.end, is_free_list))) {
       return Wrong("key, which belongs on another page");
     }
     previous = key;

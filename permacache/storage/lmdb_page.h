@@ -5,10 +5,10 @@
 #ifndef PERMACACHE_STORAGE_LMDB_PAGE_H_
 #define PERMACACHE_STORAGE_LMDB_PAGE_H_
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -74,15 +74,44 @@ struct Meta {
   uint64_t txn_id;
 };
 
+// The transaction that wrote this meta page last. Another process may be writing it now.
+inline uint64_t TransactionOn(const char* meta_page) {
+  const char* at = meta_page + kPageHeaderSize + Meta::kSize - sizeof(uint64_t);
+  return __atomic_load_n(reinterpret_cast<const uint64_t*>(at), __ATOMIC_ACQUIRE);
+}
+
 absl::Status Damaged(std::string_view what);
 
 absl::Status CheckMeta(const Meta& meta);
 
-// The keys that may lie below a branch's entry: from its own key to the next entry's.
-struct KeyRange {
-  std::optional<std::string_view> begin, end;
+// Bytes as a number that is less where they come first.
+inline uint64_t LoadInOrder(const char* at) {
+  const auto number = Load<uint64_t>(at);
+  return std::endian::native == std::endian::little ? __builtin_bswap64(number) : number;
+}
 
-  bool Has(std::string_view key) const { return (!begin || *begin <= key) && (!end || key < *end); }
+// Negative, zero or positive as the key `a` comes before `b`, is the same or comes behind it.
+inline int CompareKeys(std::string_view a, std::string_view b) {
+  // Digests, as almost all keys are, in a few instructions.
+  if (a.size() == 2 * sizeof(uint64_t) && b.size() == a.size()) {
+    for (const size_t half : {size_t{0}, sizeof(uint64_t)}) {
+      const uint64_t x = LoadInOrder(a.data() + half), y = LoadInOrder(b.data() + half);
+      if (x != y) return x < y ? -1 : 1;
+    }
+    return 0;
+  }
+  return a.compare(b);
+}
+
+// The keys that may lie below a branch's entry: from its own key to the next entry's. One without
+// data is no limit.
+struct KeyRange {
+  std::string_view begin, end;
+
+  bool Has(std::string_view key) const {
+    return (begin.data() == nullptr || CompareKeys(begin, key) <= 0) &&
+           (end.data() == nullptr || CompareKeys(key, end) < 0);
+  }
 };
 
 // One entry of a leaf page.
@@ -106,8 +135,18 @@ class TreePage {
         lower_(Load<uint16_t>(bytes + kLowerOffset)),
         upper_(Load<uint16_t>(bytes + kUpperOffset)) {}
 
-  // Of the page's header. Nothing below may be called on one without.
-  absl::Status CheckHeader(bool is_free_list) const;
+  // Of the page's header. Nothing below may be called on a page where it is not OK.
+  absl::Status CheckHeader(bool is_free_list) const {
+    // LMDB asserts that a branch has two children, except in the free list while rebalancing.
+    const size_t least_end = kPageHeaderSize + (is_leaf_ || is_free_list ? 2 : 4);
+    // No other flag either: LMDB writes into the read-only map where a page claims to be dirty.
+    if (Load<uint16_t>(bytes_ + kPageFlagsOffset) != (is_leaf_ ? kLeafPage : kBranchPage)) {
+      return Wrong("kind");
+    }
+    if (lower_ > upper_ || upper_ > size_ || lower_ % 2 != 0) return Wrong("bounds");
+    if (lower_ < least_end) return Wrong("number of entries");
+    return absl::OkStatus();
+  }
 
   // That all entries lie on the page, and that their keys ascend within their range.
   absl::Status CheckEntries(bool is_free_list, const KeyRange& range) const;
@@ -148,6 +187,8 @@ class TreePage {
   absl::Status Wrong(std::string_view what) const;
 
  private:
+  static constexpr uint16_t kBranchPage = 0x01;
+  static constexpr uint16_t kLeafPage = 0x02;
   static constexpr size_t kLowerOffset = 12;
   static constexpr size_t kUpperOffset = 14;
 

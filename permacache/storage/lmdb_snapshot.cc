@@ -19,8 +19,9 @@ using lmdb::Load;
 using lmdb::Meta;
 using lmdb::TreePage;
 
-// How much is checked of the pages on the way: what the search touches, or all of it.
-enum class Care { kTouched, kAll };
+// How much is checked of the pages on the way: only that the search stays within them, as they are
+// known to be sound; what tells them from those of others; or all of it.
+enum class Care { kLeast, kSome, kAll };
 
 class Search {
  public:
@@ -48,7 +49,10 @@ class Search {
       if (care == Care::kAll) {
         if (absl::Status status = page.CheckEntries(false, range); !status.ok()) return status;
       }
-      if (depth == 1) return FindInLeaf(page, key, range, found);
+      if (depth == 1) {
+        absl::Status status = care == Care::kLeast ? absl::OkStatus() : CheckEnds(page, range);
+        return status.ok() ? FindInLeaf(page, key, found) : status;
+      }
       size_t i = 0;
       if (absl::Status status = FindChild(page, key, &i); !status.ok()) return status;
       range = page.RangeOf(i, range);
@@ -63,8 +67,9 @@ class Search {
       return Damaged("the file has entries that this library never writes");
     }
     database->emplace(leaf.data);
-    if ((*database)->flags != 0)
+    if ((*database)->flags != 0) {
       return Damaged("a database has flags that this library never sets");
+    }
     return absl::OkStatus();
   }
 
@@ -99,7 +104,7 @@ class Search {
     while (high - low > 1) {
       const size_t middle = low + (high - low) / 2;
       if (!page.HasEntry(middle)) return page.Wrong("entry's place");
-      (page.KeyOf(middle) <= key ? low : high) = middle;
+      (lmdb::CompareKeys(page.KeyOf(middle), key) <= 0 ? low : high) = middle;
     }
     if (!page.HasEntry(low) || (high < page.count() && !page.HasEntry(high))) {
       return page.Wrong("entry's place");
@@ -108,18 +113,22 @@ class Search {
     return absl::OkStatus();
   }
 
-  static absl::Status FindInLeaf(const TreePage& page, std::string_view key, const KeyRange& range,
-                                 std::optional<Found>* found) {
-    // A leaf of another database, to which damage may lead, hardly has keys of this range alone.
+  // A leaf of another database, to which damage may lead, hardly has keys of this range alone.
+  static absl::Status CheckEnds(const TreePage& page, const KeyRange& range) {
     for (const size_t end : {size_t{0}, page.count() - 1}) {
       if (!page.HasEntry(end)) return page.Wrong("entry's place");
       if (!range.Has(page.KeyOf(end))) return page.Wrong("key, which belongs on another page");
     }
+    return absl::OkStatus();
+  }
+
+  static absl::Status FindInLeaf(const TreePage& page, std::string_view key,
+                                 std::optional<Found>* found) {
     size_t low = 0, high = page.count();
     while (low < high) {
       const size_t middle = low + (high - low) / 2;
       if (!page.HasEntry(middle)) return page.Wrong("entry's place");
-      const int order = page.KeyOf(middle).compare(key);
+      const int order = lmdb::CompareKeys(page.KeyOf(middle), key);
       if (order == 0) {
         found->emplace(Found{page, middle});
         return absl::OkStatus();
@@ -166,17 +175,11 @@ absl::Status CheckRoots(const Search& search, const TreePage& names, uint64_t ro
 absl::Status FindDatabase(const Search& search, const Database& main, std::string_view name,
                           bool is_sound, std::optional<Database>* database) {
   std::optional<Search::Found> found;
-  absl::Status status = search.Find(main, name, is_sound ? Care::kTouched : Care::kAll, &found);
+  absl::Status status = search.Find(main, name, is_sound ? Care::kLeast : Care::kAll, &found);
   if (!status.ok() || !found) return status;
   status = search.ReadDatabase(*found, database);
   if (!status.ok() || is_sound) return status;
   return CheckRoots(search, found->page, (*database)->root);
-}
-
-// What transaction is the last on this meta page. Another process may be writing it.
-uint64_t TransactionOn(const char* meta_page) {
-  const char* at = meta_page + lmdb::kPageHeaderSize + Meta::kSize - sizeof(uint64_t);
-  return __atomic_load_n(reinterpret_cast<const uint64_t*>(at), __ATOMIC_ACQUIRE);
 }
 
 }  // namespace
@@ -197,7 +200,7 @@ absl::Status LmdbSnapshot::TryFind(const Place& place, std::optional<std::string
                              place.digest.size());
   const Search search(file_, *meta_);
   std::optional<Search::Found> found;
-  absl::Status status = search.Find(*entries_, key, Care::kTouched, &found);
+  absl::Status status = search.Find(*entries_, key, is_sound_ ? Care::kLeast : Care::kSome, &found);
   if (status.ok() && !found && !is_sound_) {
     status = search.Find(*entries_, key, Care::kAll, &found);
   }
@@ -227,7 +230,7 @@ absl::Status LmdbSnapshot::ReadMeta() {
   absl::Status status = file_.Find(0, lmdb::kMetaPages, &metas);
   if (!status.ok()) return status;
   const char* const page = metas + transaction_ % lmdb::kMetaPages * file_.page_size();
-  if (TransactionOn(page) < transaction_) {
+  if (lmdb::TransactionOn(page) < transaction_) {
     return absl::UnavailableError("the data file does not have this transaction");
   }
   meta_.emplace(page);
