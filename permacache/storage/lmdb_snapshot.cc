@@ -25,7 +25,8 @@ enum class Care { kLeast, kSome, kAll };
 
 class Search {
  public:
-  Search(LmdbMap& file, const Meta& meta) : file_(file), last_page_(meta.last_page) {}
+  Search(LmdbMap& file, const Meta& meta, std::vector<LmdbMap::Piece>* pieces)
+      : file_(file), last_page_(meta.last_page), pieces_(pieces) {}
 
   // An entry of a leaf.
   struct Found {
@@ -91,7 +92,11 @@ class Search {
     if (number < lmdb::kMetaPages || number > last_page_ || count > last_page_ - number + 1) {
       return Damaged(absl::StrCat("page ", number, " lies outside the file"));
     }
-    if (absl::Status status = file_.Find(number, count, bytes); !status.ok()) return status;
+    absl::Status status = file_.Find(number, count, bytes);
+    if (absl::IsResourceExhausted(status)) {
+      status = file_.FindAlone(number, count, bytes, pieces_);
+    }
+    if (!status.ok()) return status;
     if (Load<uint64_t>(*bytes) != number) {
       return Damaged(absl::StrCat("page ", number, " has another number"));
     }
@@ -154,6 +159,7 @@ class Search {
 
   LmdbMap& file_;
   const uint64_t last_page_;
+  std::vector<LmdbMap::Piece>* const pieces_;
 };
 
 // Two databases with one root would give each other's values.
@@ -198,7 +204,7 @@ absl::Status LmdbSnapshot::TryFind(const Place& place, std::optional<std::string
   if (!entries_) return absl::OkStatus();
   const std::string_view key(reinterpret_cast<const char*>(place.digest.data()),
                              place.digest.size());
-  const Search search(file_, *meta_);
+  const Search search(file_, *meta_, &pieces_);
   std::optional<Search::Found> found;
   absl::Status status = search.Find(*entries_, key, is_sound_ ? Care::kLeast : Care::kSome, &found);
   if (status.ok() && !found && !is_sound_) {
@@ -216,7 +222,7 @@ absl::Status LmdbSnapshot::OpenGeneration(uint32_t generation) {
   char name[std::numeric_limits<uint32_t>::digits10 + 1];
   const char* const end = std::to_chars(name, name + sizeof(name), generation).ptr;
   absl::Status status =
-      FindDatabase(Search(file_, *meta_), meta_->main,
+      FindDatabase(Search(file_, *meta_, &pieces_), meta_->main,
                    std::string_view(name, static_cast<size_t>(end - name)), is_sound_, &entries_);
   if (status.ok()) generation_ = generation;
   return status;

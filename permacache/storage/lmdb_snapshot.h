@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "permacache/storage/lmdb_map.h"
@@ -49,6 +49,7 @@ class LmdbSnapshot {
   const uint64_t transaction_;
   const bool is_sound_;
   std::optional<lmdb::Meta> meta_;
+  std::vector<LmdbMap::Piece> pieces_;  // that were needed
 
   // The one that was looked into last. A database without a root has no entries.
   std::optional<uint32_t> generation_;

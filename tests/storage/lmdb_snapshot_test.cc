@@ -336,6 +336,36 @@ TEST(LmdbSnapshot, FindsWhatIsThereInEachPartOfATruncatedFile) {
   }
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need the address space
+
+// LMDB's own map takes almost all that there is.
+TEST(LmdbSnapshot, WithoutAddressSpaceForTheFileMapsWhatItNeeds) {
+  const TemporaryDirectory directory(ParentInMemory());
+  constexpr size_t kSize = 3 << 20;
+  EXPECT_EQ(WaitForProcess(StartProcess([&] {
+              if (!LimitAddressSpace(size_t{500} << 20)) return 100;
+              const auto store = LmdbStore::Open({.environment = {.directory = directory.path(),
+                                                                  .map_size = size_t{1} << 20,
+                                                                  .memory_bytes = 0}})
+                                     .value();
+              int stored = 0;
+              while (store->Put(Key(stored), {.value = std::string(kSize, 'v')}).ok()) ++stored;
+              if (stored < 10) return 1;
+              for (int i = 0; i < stored; ++i) {
+                size_t size = 0;
+                if (!store->Get(Key(i), [&](const Record& record) { size = record.value.size(); })
+                         .value_or(false)) {
+                  return 2;
+                }
+                if (size != kSize) return 3;
+              }
+              return store->Get(Key(stored), [](const Record&) {}).value_or(true) ? 4 : 0;
+            })),
+            0);
+}
+
+#endif
+
 // This process writes nothing, so that it never checks the whole file, which grows to many times
 // its size.
 TEST(LmdbSnapshot, GoesOnWhileAnotherProcessCommits) {
