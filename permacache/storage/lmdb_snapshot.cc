@@ -2,6 +2,7 @@
 
 #include <lmdb.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <limits>
@@ -28,14 +29,9 @@ class Search {
   Search(LmdbMap& file, const Meta& meta, std::vector<LmdbMap::Piece>* pieces)
       : file_(file), last_page_(meta.last_page), pieces_(pieces) {}
 
-  // An entry of a leaf.
-  struct Found {
-    TreePage page;
-    size_t index;
-  };
-
-  absl::Status Find(const Database& tree, std::string_view key, Care care,
-                    std::optional<Found>* found) const {
+  // The leaf of a tree where `key` is if it is anywhere; nothing of an empty tree.
+  absl::Status FindLeaf(const Database& tree, std::string_view key, Care care,
+                        std::optional<TreePage>* leaf) const {
     if (tree.root == lmdb::kNoPage) return absl::OkStatus();
     if (tree.depth < 1 || tree.depth > lmdb::kDeepest) {
       return Damaged("a database has an impossible depth");
@@ -51,8 +47,8 @@ class Search {
         if (absl::Status status = page.CheckEntries(false, range); !status.ok()) return status;
       }
       if (depth == 1) {
-        absl::Status status = care == Care::kLeast ? absl::OkStatus() : CheckEnds(page, range);
-        return status.ok() ? FindInLeaf(page, key, found) : status;
+        leaf->emplace(page);
+        return care == Care::kSome ? CheckEnds(page, range) : absl::OkStatus();
       }
       size_t i = 0;
       if (absl::Status status = FindChild(page, key, &i); !status.ok()) return status;
@@ -61,28 +57,32 @@ class Search {
     }
   }
 
-  absl::Status ReadDatabase(const Found& found, std::optional<Database>* database) const {
-    Leaf leaf;
-    if (absl::Status status = found.page.ReadLeaf(found.index, &leaf); !status.ok()) return status;
-    if (!leaf.is_database || leaf.is_large || leaf.size != Database::kSize) {
-      return Damaged("the file has entries that this library never writes");
-    }
-    database->emplace(leaf.data);
-    if ((*database)->flags != 0) {
-      return Damaged("a database has flags that this library never sets");
+  static absl::Status FindIn(const TreePage& leaf, std::string_view key, std::optional<size_t>* i) {
+    size_t low = 0, high = leaf.count();
+    while (low < high) {
+      const size_t middle = low + (high - low) / 2;
+      if (!leaf.HasEntry(middle)) return leaf.Wrong("entry's place");
+      const int order = lmdb::CompareKeys(leaf.KeyOf(middle), key);
+      if (order == 0) {
+        *i = middle;
+        return absl::OkStatus();
+      }
+      if (order < 0) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
     }
     return absl::OkStatus();
   }
 
-  absl::Status ReadValue(const Found& found, std::optional<std::string_view>* value) const {
-    Leaf leaf;
-    if (absl::Status status = found.page.ReadLeaf(found.index, &leaf); !status.ok()) return status;
-    if (leaf.is_database) return Damaged("a database lies inside another");
-    if (leaf.is_large) {
-      absl::Status status = FindLargeValue(Load<uint64_t>(leaf.data), leaf.size, &leaf.data);
+  absl::Status ReadValue(const Leaf& entry, std::string_view* value) const {
+    const char* data = entry.data;
+    if (entry.is_large) {
+      absl::Status status = FindLargeValue(Load<uint64_t>(entry.data), entry.size, &data);
       if (!status.ok()) return status;
     }
-    value->emplace(leaf.data, leaf.size);
+    *value = std::string_view(data, entry.size);
     return absl::OkStatus();
   }
 
@@ -127,26 +127,6 @@ class Search {
     return absl::OkStatus();
   }
 
-  static absl::Status FindInLeaf(const TreePage& page, std::string_view key,
-                                 std::optional<Found>* found) {
-    size_t low = 0, high = page.count();
-    while (low < high) {
-      const size_t middle = low + (high - low) / 2;
-      if (!page.HasEntry(middle)) return page.Wrong("entry's place");
-      const int order = lmdb::CompareKeys(page.KeyOf(middle), key);
-      if (order == 0) {
-        found->emplace(Found{page, middle});
-        return absl::OkStatus();
-      }
-      if (order < 0) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return absl::OkStatus();
-  }
-
   absl::Status FindLargeValue(uint64_t number, uint64_t size, const char** data) const {
     const char* page = nullptr;
     if (absl::Status status = Go(number, 1, &page); !status.ok()) return status;
@@ -162,56 +142,88 @@ class Search {
   std::vector<LmdbMap::Piece>* const pieces_;
 };
 
-// Two databases with one root would give each other's values.
-absl::Status CheckRoots(const Search& search, const TreePage& names, uint64_t root) {
-  int with_this_root = 0;
+absl::Status ReadEntry(const TreePage& leaf, size_t i, Leaf* entry) {
+  absl::Status status = leaf.ReadLeaf(i, entry);
+  if (status.ok() && entry->is_database) status = Damaged("a database lies inside another");
+  return status;
+}
+
+absl::Status ReadDatabase(const TreePage& names, size_t i, std::optional<Database>* database) {
+  Leaf entry;
+  if (absl::Status status = names.ReadLeaf(i, &entry); !status.ok()) return status;
+  if (!entry.is_database || entry.is_large || entry.size != Database::kSize) {
+    return Damaged("the file has entries that this library never writes");
+  }
+  database->emplace(entry.data);
+  if ((*database)->flags == 0) return absl::OkStatus();
+  return Damaged("a database has flags that this library never sets");
+}
+
+absl::Status CheckNames(const TreePage& names) {
+  std::vector<uint64_t> roots;
   for (size_t i = 0; i < names.count(); ++i) {
     std::optional<Database> database;
-    absl::Status status = search.ReadDatabase({names, i}, &database);
+    absl::Status status = ReadDatabase(names, i, &database);
     if (!status.ok()) return status;
-    with_this_root += database->root == root;
+    if (database->root != lmdb::kNoPage) roots.push_back(database->root);
   }
-  if (root != lmdb::kNoPage && with_this_root > 1) {
-    return Damaged(absl::StrCat("page ", root, " is used twice"));
-  }
-  return absl::OkStatus();
+  // Two databases with one root would give each other's values.
+  std::ranges::sort(roots);
+  const auto twice = std::ranges::adjacent_find(roots);
+  if (twice == roots.end()) return absl::OkStatus();
+  return Damaged(absl::StrCat("page ", *twice, " is used twice"));
 }
 
 // There are few names, so that all of a page with some can be checked each time.
 absl::Status FindDatabase(const Search& search, const Database& main, std::string_view name,
                           bool is_sound, std::optional<Database>* database) {
-  std::optional<Search::Found> found;
-  absl::Status status = search.Find(main, name, is_sound ? Care::kLeast : Care::kAll, &found);
+  std::optional<TreePage> names;
+  absl::Status status = search.FindLeaf(main, name, is_sound ? Care::kLeast : Care::kAll, &names);
+  if (!status.ok() || !names) return status;
+  if (!is_sound) status = CheckNames(*names);
+  std::optional<size_t> found;
+  if (status.ok()) status = Search::FindIn(*names, name, &found);
   if (!status.ok() || !found) return status;
-  status = search.ReadDatabase(*found, database);
-  if (!status.ok() || is_sound) return status;
-  return CheckRoots(search, found->page, (*database)->root);
+  return ReadDatabase(*names, *found, database);
+}
+
+// That there is no such entry, and not only damage that hides it.
+absl::Status CheckMiss(const Search& search, const Database& entries, std::string_view key) {
+  std::optional<TreePage> leaf;
+  absl::Status status = search.FindLeaf(entries, key, Care::kAll, &leaf);
+  for (size_t i = 0; status.ok() && leaf && i < leaf->count(); ++i) {
+    Leaf ignored;
+    status = ReadEntry(*leaf, i, &ignored);
+  }
+  return status;
 }
 
 }  // namespace
 
 int LmdbSnapshot::Find(const Place& place, std::string_view* bytes) {
-  std::optional<std::string_view> found;
-  trouble_ = TryFind(place, &found);
+  bool found = false;
+  trouble_ = TryFind(place, bytes, &found);
   if (!trouble_.ok()) return MDB_CORRUPTED;
-  if (!found) return MDB_NOTFOUND;
-  *bytes = *found;
-  return 0;
+  return found ? 0 : MDB_NOTFOUND;
 }
 
-absl::Status LmdbSnapshot::TryFind(const Place& place, std::optional<std::string_view>* bytes) {
+absl::Status LmdbSnapshot::TryFind(const Place& place, std::string_view* bytes, bool* found) {
   if (absl::Status status = OpenGeneration(place.generation); !status.ok()) return status;
   if (!entries_) return absl::OkStatus();
   const std::string_view key(reinterpret_cast<const char*>(place.digest.data()),
                              place.digest.size());
   const Search search(file_, *meta_, &pieces_);
-  std::optional<Search::Found> found;
-  absl::Status status = search.Find(*entries_, key, is_sound_ ? Care::kLeast : Care::kSome, &found);
-  if (status.ok() && !found && !is_sound_) {
-    status = search.Find(*entries_, key, Care::kAll, &found);
-  }
-  if (!status.ok() || !found) return status;
-  return search.ReadValue(*found, bytes);
+  std::optional<TreePage> leaf;
+  std::optional<size_t> i;
+  absl::Status status =
+      search.FindLeaf(*entries_, key, is_sound_ ? Care::kLeast : Care::kSome, &leaf);
+  if (status.ok() && leaf) status = Search::FindIn(*leaf, key, &i);
+  if (!status.ok()) return status;
+  if (!i) return is_sound_ ? absl::OkStatus() : CheckMiss(search, *entries_, key);
+  *found = true;
+  Leaf entry;
+  status = ReadEntry(*leaf, *i, &entry);
+  return status.ok() ? search.ReadValue(entry, bytes) : status;
 }
 
 absl::Status LmdbSnapshot::OpenGeneration(uint32_t generation) {

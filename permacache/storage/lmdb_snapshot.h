@@ -41,7 +41,7 @@ class LmdbSnapshot {
   uint64_t transaction() const { return transaction_; }
 
  private:
-  absl::Status TryFind(const Place& place, std::optional<std::string_view>* bytes);
+  absl::Status TryFind(const Place& place, std::string_view* bytes, bool* found);
   absl::Status ReadMeta();
   absl::Status OpenGeneration(uint32_t generation);
 

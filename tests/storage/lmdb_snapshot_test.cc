@@ -6,6 +6,7 @@
 #include <lmdb.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -204,24 +205,62 @@ TEST(LmdbSnapshot, NeverTakesDamageForAMiss) {
   EXPECT_GT(lost, 0);
 }
 
-// What is sought is not there, but the damage might hide it.
-TEST(LmdbSnapshot, ChecksThePagesThatSayThatThereIsNothing) {
+constexpr size_t kEntryPlaces = 16;  // offset of those of a page's entries
+
+bool IsLeaf(const std::string& bytes, size_t page) {
+  return bytes.compare(page * kPage + 10, 2, std::string("\2\0", 2)) == 0;
+}
+
+// The search for some entries then goes past them.
+TEST(LmdbSnapshot, NeverTakesEntriesThatAreOutOfOrderForAMiss) {
   const std::string& sound = SoundFile();
   int lost = 0;
   for (size_t page = 2; page < sound.size() / kPage; ++page) {
-    // An entry that lies beyond its page.
+    if (!IsLeaf(sound, page)) continue;
     std::string bytes = sound;
-    bytes.replace(page * kPage + 16, 2, "\xfe\x7f");
-    Cache cache(bytes);
-    int lost_here = 0;
-    for (int i = kEntries; i < 2 * kEntries; ++i) {
-      const Got got = GetFrom(cache.store(), i);
-      EXPECT_TRUE(got == Got::kMiss || got == Got::kDataLoss);
-      lost_here += got == Got::kDataLoss;
+    const size_t places = page * kPage + kEntryPlaces;
+    for (const size_t i : {2, 6, 10}) {
+      std::swap_ranges(&bytes[places + 2 * i], &bytes[places + 2 * i + 2],
+                       &bytes[places + 2 * i + 2]);
     }
-    lost += lost_here > 0;
+    Cache cache(bytes);
+    for (int i = 0; i < kEntries; ++i) {
+      const Got got = GetFrom(cache.store(), i);
+      EXPECT_TRUE(got == Got::kRight || got == Got::kDataLoss) << page << ", " << i;
+      lost += got == Got::kDataLoss;
+    }
   }
   EXPECT_GT(lost, 10);
+}
+
+int CountLost(const std::string& bytes) {
+  Cache cache(bytes);
+  int lost = 0;
+  for (int i = 0; i < kEntries; ++i) {
+    const Got got = GetFrom(cache.store(), i);
+    EXPECT_TRUE(got == Got::kRight || got == Got::kDataLoss) << i;
+    lost += got == Got::kDataLoss;
+  }
+  return lost;
+}
+
+TEST(LmdbSnapshot, NoticesAPageWithTheNumberOfAnother) {
+  const std::string& sound = SoundFile();
+  for (size_t page = 2; page < sound.size() / kPage; page += 3) {
+    std::string bytes = sound;
+    bytes[page * kPage] ^= 1;
+    EXPECT_EQ(CountLost(bytes), CountLost(WithRubbishOn(sound, page))) << page;
+  }
+}
+
+// LMDB takes what lies behind the last page for unused.
+TEST(LmdbSnapshot, FollowsNothingBehindTheLastPage) {
+  constexpr size_t kLastPage = 16 + 24 + 2 * 48;
+  std::string bytes = SoundFile();
+  for (const size_t meta : {size_t{0}, kPage}) {
+    bytes.replace(meta + kLastPage, 8, std::string("\5\0\0\0\0\0\0\0", 8));
+  }
+  EXPECT_GT(CountLost(bytes), kEntries / 2);
 }
 
 TEST(LmdbSnapshot, SaysWhatIsDamagedAndWhere) {
@@ -280,6 +319,25 @@ TEST(LmdbSnapshot, IsAllThatADamagedFileIsGoodFor) {
   }
 }
 
+TEST(LmdbSnapshot, IsNoReasonToLetLmdbFollowPages) {
+  const std::string& sound = SoundFile();
+  size_t page = 2;
+  int lost = 0;
+  while (lost == 0 || lost == kEntries) lost = CountLost(WithRubbishOn(sound, ++page));
+  Cache cache(WithRubbishOn(sound, page));
+  const auto environment =
+      LmdbEnvironment::Acquire({.directory = cache.file().parent_path()}).value();
+  bool was_run = false;
+  const auto run = [&](MDB_txn*) {
+    was_run = true;
+    return 0;
+  };
+  EXPECT_TRUE(absl::IsDataLoss(environment->Read(run)));
+  EXPECT_TRUE(absl::IsDataLoss(environment->Write(run)));
+  EXPECT_TRUE(absl::IsDataLoss(environment->Generations().status()));
+  EXPECT_FALSE(was_run);
+}
+
 TEST(LmdbSnapshot, WritesNothing) {
   Cache cache(SoundFile());
   EXPECT_EQ(GetFrom(cache.store(), 1), Got::kRight);
@@ -291,37 +349,135 @@ TEST(LmdbSnapshot, WritesNothing) {
   EXPECT_TRUE(ReadFile(cache.file()) == SoundFile());
 }
 
-// One version would get the values of another: their entries have the same keys.
-TEST(LmdbSnapshot, FindsADatabaseThatHasTheRootOfAnother) {
-  const TemporaryDirectory directory(ParentInMemory());
-  const std::filesystem::path file = directory.path() / "data.mdb";
-  {
-    const auto zero = Open(directory.path(), 0), one = Open(directory.path(), 1);
-    ASSERT_TRUE(zero->Put("key", {.value = "zero"}).ok());
-    ASSERT_TRUE(one->Put("key", {.value = "one"}).ok());
-  }
-  // In the newer leaf of names: a name, flags, depth, four counts, the root.
-  std::string bytes = ReadFile(file);
-  int changed = 0;
-  for (size_t page = 2 * kPage; page < bytes.size(); page += kPage) {
-    std::vector<size_t> roots;
-    for (size_t at = page + 16; at + 57 <= page + kPage; at += 2) {
-      const std::string_view node(&bytes[at], 9);
-      if (node.substr(0, 8) == std::string_view("\x30\0\0\0\2\0\1\0", 8)) {
-        roots.push_back(at + 9 + 40);
+// A file with versions of so many entries, which have the same keys and values of their own.
+class Versions {
+ public:
+  explicit Versions(const std::vector<int>& entries) : entries_(entries) {
+    const TemporaryDirectory directory(ParentInMemory());
+    for (uint32_t version = 0; version < entries_.size(); ++version) {
+      const auto store = Open(directory.path(), version);
+      for (int i = 0; i < entries_[version]; ++i) {
+        EXPECT_TRUE(store->Put(Key(i), {.value = ValueOf(version, i)}).ok());
       }
     }
-    if (roots.size() != 2) continue;
-    bytes.replace(roots[0], 8, bytes, roots[1], 8);
-    ++changed;
+    // There shall be no pages of earlier times.
+    EXPECT_TRUE(Open(directory.path())->Compact([](int64_t, int64_t) {}).ok());
+    bytes_ = ReadFile(directory.path() / "data.mdb");
   }
-  ASSERT_GT(changed, 0);
-  std::filesystem::remove(directory.path() / "lock.mdb");
-  WriteFile(file, bytes);
-  for (const uint32_t version : {0, 1}) {
-    const absl::StatusOr<bool> found =
-        Open(directory.path(), version)->Get("key", [](const Record&) {});
-    EXPECT_TRUE(absl::IsDataLoss(found.status())) << found.status();
+
+  const std::string& bytes() const { return bytes_; }
+
+  struct Outcome {
+    int right = 0, wrong = 0, misses = 0, lost = 0;
+    int lost_of_last = 0;  // of the last version
+  };
+
+  // Looks all entries up in a file.
+  Outcome Use(const std::string& bytes) const {
+    const TemporaryDirectory directory(ParentInMemory());
+    WriteFile(directory.path() / "data.mdb", bytes);
+    Outcome outcome;
+    for (uint32_t version = 0; version < entries_.size(); ++version) {
+      const auto store = Open(directory.path(), version);
+      for (int i = 0; i < entries_[version]; ++i) {
+        const absl::StatusOr<bool> found = store->Get(Key(i), [&](const Record& record) {
+          ++(record.value == ValueOf(version, i) ? outcome.right : outcome.wrong);
+        });
+        outcome.lost += absl::IsDataLoss(found.status());
+        outcome.lost_of_last += absl::IsDataLoss(found.status()) && version + 1 == entries_.size();
+        outcome.misses += !found.value_or(true);
+      }
+    }
+    return outcome;
+  }
+
+  int CountLost(const std::string& bytes) const {
+    const Outcome outcome = Use(bytes);
+    EXPECT_EQ(outcome.wrong, 0);
+    EXPECT_EQ(outcome.misses, 0);
+    return outcome.lost;
+  }
+
+ private:
+  static std::string ValueOf(uint32_t version, int i) {
+    return std::to_string(version) + Value(i % 40 + 1);
+  }
+
+  const std::vector<int> entries_;
+  std::string bytes_;
+};
+
+// Where the roots are written on the last page of names with so many: behind a node's header and
+// name lie flags, depth, four counts and the root.
+std::vector<size_t> RootsIn(const std::string& bytes, size_t names) {
+  constexpr std::string_view kSizeAndFlags("\x30\0\0\0\2\0\1\0", 8);
+  std::vector<size_t> roots;
+  for (size_t page = 2; page < bytes.size() / kPage; ++page) {
+    if (!IsLeaf(bytes, page)) continue;
+    std::vector<size_t> here;
+    for (size_t i = 0; i < names; ++i) {
+      uint16_t place;
+      std::memcpy(&place, &bytes[page * kPage + kEntryPlaces + 2 * i], sizeof(place));
+      if (place < kEntryPlaces || place + 57u > kPage) break;
+      const size_t node = page * kPage + place;
+      if (bytes.compare(node, 8, kSizeAndFlags) == 0) here.push_back(node + 8 + 1 + 40);
+    }
+    if (here.size() == names) roots.insert(roots.end(), here.begin(), here.end());
+  }
+  return roots;
+}
+
+// One version would get the values of another.
+TEST(LmdbSnapshot, FindsADatabaseThatHasTheRootOfAnother) {
+  const Versions versions({1, 1});
+  ASSERT_EQ(versions.CountLost(versions.bytes()), 0);
+  std::string bytes = versions.bytes();
+  const std::vector<size_t> roots = RootsIn(bytes, 2);  // of some commits
+  ASSERT_FALSE(roots.empty());
+  for (size_t i = 0; i < roots.size(); i += 2) bytes.replace(roots[i], 8, bytes, roots[i + 1], 8);
+  EXPECT_EQ(versions.CountLost(bytes), 2);
+}
+
+TEST(LmdbSnapshot, NeverTakesANameThatIsOutOfOrderForAMiss) {
+  const Versions versions({1, 1, 1, 1});
+  const std::string& sound = versions.bytes();
+  const std::vector<size_t> roots = RootsIn(sound, 4);
+  ASSERT_FALSE(roots.empty());
+  for (size_t first = 0; first < 4; ++first) {
+    for (size_t second = first + 1; second < 4; ++second) {
+      std::string bytes = sound;
+      for (size_t i = 0; i < roots.size(); i += 4) {
+        char* const places = &bytes[roots[i] / kPage * kPage + kEntryPlaces];
+        std::swap_ranges(places + 2 * first, places + 2 * first + 2, places + 2 * second);
+      }
+      EXPECT_EQ(versions.CountLost(bytes), 4);
+    }
+  }
+}
+
+// Its keys are those of another range.
+TEST(LmdbSnapshot, GivesNothingFromALeafOfAnotherDatabase) {
+  constexpr size_t kNumber = 8;  // stays, as it would be noticed
+  const Versions versions({600, 60});
+  const std::string& sound = versions.bytes();
+  std::vector<size_t> leaves, leaves_of_last;
+  for (size_t page = 2; page < sound.size() / kPage; ++page) {
+    if (!IsLeaf(sound, page)) continue;
+    const Versions::Outcome outcome = versions.Use(WithRubbishOn(sound, page));
+    if (outcome.lost == outcome.lost_of_last) {
+      leaves_of_last.push_back(page * kPage);
+    } else if (outcome.lost_of_last == 0) {
+      leaves.push_back(page * kPage);
+    }
+  }
+  ASSERT_GT(leaves.size(), 5u);
+  ASSERT_EQ(leaves_of_last.size(), 2u);
+  for (const size_t from : leaves_of_last) {
+    for (const size_t to : leaves) {
+      std::string bytes = sound;
+      bytes.replace(to + kNumber, kPage - kNumber, sound, from + kNumber, kPage - kNumber);
+      EXPECT_GT(versions.CountLost(bytes), 0);
+    }
   }
 }
 
