@@ -115,7 +115,7 @@ class GroupCommit {
   Batch writing_;
   size_t waiting_bytes_ = 0;
   size_t waiting_held_ = 0;  // of entries that were added, also if they have been replaced since
-  absl::Status lost_;  // since the last Flush
+  absl::Status lost_;        // since the last Flush
   bool writer_runs_ = false;
   bool stops_waiting_ = false;
   std::thread writer_;

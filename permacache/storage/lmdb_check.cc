@@ -8,114 +8,34 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "permacache/storage/lmdb_page.h"
 
 namespace permacache::storage {
 namespace {
 
-// Page header: number (8 bytes), padding (2), flags (2), then the bounds of the free space (2 + 2)
-// or, on the first page of a large value, the number of its pages (4).
-constexpr size_t kPageHeaderSize = 16;
-constexpr size_t kPageFlagsOffset = 10;
-constexpr size_t kLowerOffset = 12;
-constexpr size_t kUpperOffset = 14;
-constexpr size_t kPageCountOffset = 12;
+using lmdb::CheckMeta;
+using lmdb::Damaged;
+using lmdb::Database;
+using lmdb::KeyRange;
+using lmdb::kLargestPage;
+using lmdb::kMagic;
+using lmdb::kMetaPage;
+using lmdb::kMetaPages;
+using lmdb::kPageFlagsOffset;
+using lmdb::kPageHeaderSize;
+using lmdb::Leaf;
+using lmdb::Load;
+using lmdb::Meta;
+using lmdb::TreePage;
 
-constexpr uint16_t kBranchPage = 0x01;
-constexpr uint16_t kLeafPage = 0x02;
-constexpr uint16_t kOverflowPage = 0x04;
-constexpr uint16_t kMetaPage = 0x08;
-
-// Node header: the low 32 bits of the data's size or of a child's page number (4), flags or the
-// high bits of the page number (2), the key's size (2).
-constexpr size_t kNodeHeaderSize = 8;
-constexpr size_t kNodeKeySizeOffset = 6;
-constexpr uint16_t kLargeValue = 0x01;
-constexpr uint16_t kSubDatabase = 0x02;
-constexpr size_t kLongestKey = 511;
-
-constexpr uint32_t kMagic = 0xBEEFC0DE;
-constexpr uint32_t kVersion = 1;
-constexpr uint16_t kIntegerKeys = 0x08;
-constexpr uint64_t kNoPage = ~uint64_t{0};
-constexpr uint64_t kMetaPages = 2;
-constexpr size_t kLargestPage = 32768;
 constexpr ssize_t kSector = 512;  // disks write no less
-constexpr int kDeepest = 32;
-
-template <class T>
-T Load(const char* at) {
-  T value;
-  std::memcpy(&value, at, sizeof(T));
-  return value;
-}
-
-// MDB_db: padding (4), flags (2), depth (2), then the numbers of pages and entries, and the root.
-struct Database {
-  static constexpr size_t kSize = 48;
-
-  explicit Database(const char* at)
-      : page_size(Load<uint32_t>(at)),
-        flags(Load<uint16_t>(at + 4)),
-        depth(Load<uint16_t>(at + 6)),
-        root(Load<uint64_t>(at + 40)) {}
-
-  uint32_t page_size;  // in the free list's database only
-  uint16_t flags;
-  uint16_t depth;
-  uint64_t root;
-};
-
-// MDB_meta: magic (4), version (4), address (8), map size (8), the free list's and the main
-// database, the last page's number (8), the transaction's (8).
-struct Meta {
-  static constexpr size_t kDatabasesOffset = 24;
-  static constexpr size_t kSize = kDatabasesOffset + 2 * Database::kSize + 16;
-
-  explicit Meta(const char* page)
-      : page_flags(Load<uint16_t>(page + kPageFlagsOffset)),
-        magic(Load<uint32_t>(page + kPageHeaderSize)),
-        version(Load<uint32_t>(page + kPageHeaderSize + 4)),
-        free_list(page + kPageHeaderSize + kDatabasesOffset),
-        main(page + kPageHeaderSize + kDatabasesOffset + Database::kSize),
-        last_page(Load<uint64_t>(page + kPageHeaderSize + kSize - 16)),
-        txn_id(Load<uint64_t>(page + kPageHeaderSize + kSize - 8)) {}
-
-  uint16_t page_flags;
-  uint32_t magic;
-  uint32_t version;
-  Database free_list;
-  Database main;
-  uint64_t last_page;
-  uint64_t txn_id;
-};
-
-absl::Status Damaged(std::string_view what) { return absl::DataLossError(std::string(what)); }
-
-absl::Status CheckMeta(const Meta& meta) {
-  if (meta.page_flags != kMetaPage || meta.magic != kMagic) return Damaged("not an LMDB file");
-  if (meta.version != kVersion) return Damaged("an LMDB file of a version that is not known");
-  const uint32_t page_size = meta.free_list.page_size;
-  if (page_size < 512 || page_size > kLargestPage || (page_size & (page_size - 1)) != 0) {
-    return Damaged("a meta page has an impossible page size");
-  }
-  if ((meta.free_list.flags & ~kIntegerKeys) != 0 || meta.main.flags != 0) {
-    return Damaged("a meta page has flags that this library never sets");
-  }
-  // 2^46 bytes: what a process can map at most.
-  if (meta.last_page < kMetaPages - 1 || meta.last_page >= (uint64_t{1} << 46) / page_size) {
-    return Damaged("a meta page has an impossible last page");
-  }
-  return absl::OkStatus();
-}
 
 // The whole file, mapped read-only for the duration of a check.
 class PageFile {
@@ -156,28 +76,16 @@ class PageFile {
   std::vector<bool> used_;
 };
 
-// One entry of a leaf page.
-struct Leaf {
-  std::string_view key;
-  uint16_t flags;
-  const char* data;  // kNodeHeaderSize + key behind the node's begin; of a large value its page
-  uint64_t size;
-};
-
-// The keys that may lie below a branch's entry: from its own key to the next entry's.
-struct KeyRange {
-  std::optional<std::string_view> begin, end;
-};
-
-// Checks trees of pages; what their leaves mean is up to the caller.
+// Checks trees of pages; what their leaves mean is up to the caller, who is told for each where its
+// value lies.
 class TreeCheck {
  public:
   explicit TreeCheck(PageFile& file) : file_(file) {}
 
   template <class VisitLeaf>
   absl::Status Check(const Database& database, bool is_free_list, VisitLeaf visit) {
-    if (database.root == kNoPage) return absl::OkStatus();
-    if (database.depth < 1 || database.depth > kDeepest) {
+    if (database.root == lmdb::kNoPage) return absl::OkStatus();
+    if (database.depth < 1 || database.depth > lmdb::kDeepest) {
       return Damaged("a database has an impossible depth");
     }
     return CheckPage(database.root, database.depth, is_free_list, {}, visit);
@@ -187,119 +95,38 @@ class TreeCheck {
   template <class VisitLeaf>
   absl::Status CheckPage(uint64_t number, int depth, bool is_free_list, const KeyRange& range,
                          VisitLeaf& visit) {
-    const char* page = nullptr;
-    if (absl::Status status = file_.Use(number, &page); !status.ok()) return status;
-    const uint16_t flags = Load<uint16_t>(page + kPageFlagsOffset);
-    // No other flag either: LMDB writes into the read-only map where a page claims to be dirty.
-    if (flags != (depth > 1 ? kBranchPage : kLeafPage)) return Wrong(number, "kind");
-    const size_t lower = Load<uint16_t>(page + kLowerOffset);
-    const size_t upper = Load<uint16_t>(page + kUpperOffset);
-    if (lower < kPageHeaderSize || lower > upper || upper > file_.page_size() || lower % 2 != 0) {
-      return Wrong(number, "bounds");
-    }
-    const size_t count = (lower - kPageHeaderSize) / 2;
-    // LMDB asserts that a branch has two children, except in the free list while rebalancing.
-    if (count < (depth > 1 && !is_free_list ? 2 : 1)) return Wrong(number, "number of entries");
-
-    for (size_t i = 0; i < count; ++i) {
-      if (absl::Status status = CheckNode(number, page, i, upper); !status.ok()) return status;
-    }
-    if (absl::Status status = CheckKeys(number, page, count, depth, is_free_list, range);
-        !status.ok()) {
-      return status;
-    }
-    for (size_t i = 0; i < count; ++i) {
-      const char* node = NodeOf(page, i);
-      const KeyRange below = {i == 0 ? range.begin : KeyOf(node),
-                              i + 1 == count ? range.end : KeyOf(NodeOf(page, i + 1))};
-      absl::Status status = depth > 1
-                                ? CheckPage(Child(node), depth - 1, is_free_list, below, visit)
-                                : CheckLeaf(number, page, node, visit);
+    const char* bytes = nullptr;
+    if (absl::Status status = file_.Use(number, &bytes); !status.ok()) return status;
+    const TreePage page(bytes, file_.page_size(), number, depth);
+    if (absl::Status status = page.CheckHeader(is_free_list); !status.ok()) return status;
+    if (absl::Status status = page.CheckEntries(is_free_list, range); !status.ok()) return status;
+    for (size_t i = 0; i < page.count(); ++i) {
+      absl::Status status = depth > 1 ? CheckPage(page.ChildOf(i), depth - 1, is_free_list,
+                                                  page.RangeOf(i, range), visit)
+                                      : CheckLeaf(page, i, visit);
       if (!status.ok()) return status;
-    }
-    return absl::OkStatus();
-  }
-
-  // That the entry and its key lie on the page.
-  absl::Status CheckNode(uint64_t number, const char* page, size_t i, size_t upper) {
-    const size_t offset = Load<uint16_t>(page + kPageHeaderSize + 2 * i);
-    if (offset < upper || offset % 2 != 0 || offset + kNodeHeaderSize > file_.page_size()) {
-      return Wrong(number, "entry's place");
-    }
-    const size_t key_size = Load<uint16_t>(page + offset + kNodeKeySizeOffset);
-    const size_t room = file_.page_size() - offset - kNodeHeaderSize;
-    if (key_size > kLongestKey || key_size > room) return Wrong(number, "key's length");
-    return absl::OkStatus();
-  }
-
-  // That the keys ascend within their range. That of a branch's first entry is not looked at.
-  static absl::Status CheckKeys(uint64_t number, const char* page, size_t count, int depth,
-                                bool is_free_list, const KeyRange& range) {
-    std::optional<std::string_view> previous;
-    for (size_t i = depth > 1 ? 1 : 0; i < count; ++i) {
-      const std::string_view key = KeyOf(NodeOf(page, i));
-      if (is_free_list && key.size() != sizeof(uint64_t)) return Wrong(number, "key's length");
-      if (previous && !IsBefore(*previous, key, is_free_list)) {
-        return Wrong(number, "order of keys");
-      }
-      if ((range.begin && IsBefore(key, *range.begin, is_free_list)) ||
-          (range.end && !IsBefore(key, *range.end, is_free_list))) {
-        return Wrong(number, "key, which belongs on another page");
-      }
-      previous = key;
     }
     return absl::OkStatus();
   }
 
   template <class VisitLeaf>
-  absl::Status CheckLeaf(uint64_t number, const char* page, const char* node, VisitLeaf& visit) {
-    const std::string_view key = KeyOf(node);
-    Leaf leaf{key, Load<uint16_t>(node + 4), key.data() + key.size(), Load<uint32_t>(node)};
-    const size_t room = page + file_.page_size() - leaf.data;
-    if ((leaf.flags & ~(kLargeValue | kSubDatabase)) != 0) return Wrong(number, "entry's flags");
-    if (leaf.flags & kLargeValue) {
-      if (room < sizeof(uint64_t)) return Wrong(number, "reference to a large value");
-      absl::Status status = CheckLargeValue(Load<uint64_t>(leaf.data), leaf.size, &leaf.data);
-      if (!status.ok()) return status;
-    } else if (leaf.size > room) {
-      return Wrong(number, "value's length");
+  absl::Status CheckLeaf(const TreePage& page, size_t i, VisitLeaf& visit) {
+    Leaf leaf;
+    absl::Status status = page.ReadLeaf(i, &leaf);
+    if (status.ok() && leaf.is_large) {
+      status = CheckLargeValue(Load<uint64_t>(leaf.data), leaf.size, &leaf.data);
     }
-    return visit(leaf);
+    return status.ok() ? visit(leaf) : status;
   }
 
   absl::Status CheckLargeValue(uint64_t number, uint64_t size, const char** data) {
     const char* page = nullptr;
     if (absl::Status status = file_.Use(number, &page); !status.ok()) return status;
-    if (Load<uint16_t>(page + kPageFlagsOffset) != kOverflowPage) {
-      return Wrong(number, "kind");
-    }
-    const uint64_t pages = Load<uint32_t>(page + kPageCountOffset);
-    if (pages < 1 || pages * file_.page_size() < kPageHeaderSize + size) {
-      return Wrong(number, "number of pages");
-    }
+    uint64_t pages = 0;
+    absl::Status status = lmdb::CountPagesOfValue(page, file_.page_size(), number, size, &pages);
+    if (!status.ok()) return status;
     *data = page + kPageHeaderSize;
     return file_.Mark(number + 1, pages - 1);
-  }
-
-  static uint64_t Child(const char* node) {
-    return Load<uint32_t>(node) | static_cast<uint64_t>(Load<uint16_t>(node + 4)) << 32;
-  }
-
-  static const char* NodeOf(const char* page, size_t i) {
-    return page + Load<uint16_t>(page + kPageHeaderSize + 2 * i);
-  }
-
-  static std::string_view KeyOf(const char* node) {
-    return {node + kNodeHeaderSize, Load<uint16_t>(node + kNodeKeySizeOffset)};
-  }
-
-  static bool IsBefore(std::string_view a, std::string_view b, bool integers) {
-    if (integers) return Load<uint64_t>(a.data()) < Load<uint64_t>(b.data());
-    return a < b;
-  }
-
-  static absl::Status Wrong(uint64_t page, std::string_view what) {
-    return Damaged(absl::StrCat("page ", page, " has a wrong ", std::string(what)));
   }
 
   PageFile& file_;
@@ -337,14 +164,13 @@ absl::Status CheckSnapshot(const char* bytes, size_t size, const Meta& meta) {
   if (!status.ok()) return status;
 
   status = tree.Check(meta.main, false, [&](const Leaf& leaf) {
-    if (leaf.flags != kSubDatabase || leaf.size != Database::kSize) {
+    if (!leaf.is_database || leaf.is_large || leaf.size != Database::kSize) {
       return Damaged("the file has entries that this library never writes");
     }
     const Database generation(leaf.data);
     if (generation.flags != 0) return Damaged("a database has flags that this library never sets");
     return tree.Check(generation, false, [](const Leaf& entry) {
-      return entry.flags & kSubDatabase ? Damaged("a database lies inside another")
-                                        : absl::OkStatus();
+      return entry.is_database ? Damaged("a database lies inside another") : absl::OkStatus();
     });
   });
   if (!status.ok()) return status;

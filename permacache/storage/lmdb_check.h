@@ -4,8 +4,6 @@
 // page, and the process ends with SIGSEGV or SIGBUS. A file may be truncated by a full disk,
 // overwritten by another program or made by an enemy, so everything that LMDB follows is followed
 // here first, with all bounds checked. Values are not looked at: their envelopes have a checksum.
-//
-// The layout is that of LMDB 0.9 on 64-bit machines, as mdb.c defines it.
 #ifndef PERMACACHE_STORAGE_LMDB_CHECK_H_
 #define PERMACACHE_STORAGE_LMDB_CHECK_H_
 

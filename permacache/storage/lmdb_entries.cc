@@ -28,7 +28,14 @@ void LmdbEntries::FreeFileOf(const Place& place, std::string_view envelope) {
     freed_.emplace_back(place, *file);
 }
 
-int LmdbEntries::Put(MDB_dbi database, const Place& place, std::string_view envelope) {
+// LMDB finds a database by its name that is open already, and writers take turns.
+int LmdbEntries::Open(uint32_t generation, unsigned flags, MDB_dbi* database) {
+  return mdb_dbi_open(txn_, std::to_string(generation).c_str(), flags, database);
+}
+
+int LmdbEntries::Put(const Place& place, std::string_view envelope) {
+  MDB_dbi database;
+  if (int opened = Open(place.generation, MDB_CREATE, &database); opened != 0) return opened;
   MDB_val key = ToVal(place.digest), before;
   const int error = mdb_get(txn_, database, &key, &before);
   if (error == 0) FreeFileOf(place, ToView(before));
@@ -37,8 +44,10 @@ int LmdbEntries::Put(MDB_dbi database, const Place& place, std::string_view enve
   return mdb_put(txn_, database, &key, &bytes, 0);
 }
 
-int LmdbEntries::EraseIf(MDB_dbi database, const Place& place,
+int LmdbEntries::EraseIf(const Place& place,
                          absl::FunctionRef<bool(std::string_view envelope)> accept) {
+  MDB_dbi database;
+  if (int error = Open(place.generation, 0, &database); error != 0) return FoundOrNot(error);
   MDB_val key = ToVal(place.digest), bytes;
   if (int error = mdb_get(txn_, database, &key, &bytes); error != 0) return FoundOrNot(error);
   if (!accept(ToView(bytes))) return 0;
@@ -46,7 +55,9 @@ int LmdbEntries::EraseIf(MDB_dbi database, const Place& place,
   return mdb_del(txn_, database, &key, nullptr);
 }
 
-int LmdbEntries::Clear(MDB_dbi database, uint32_t generation) {
+int LmdbEntries::Clear(uint32_t generation) {
+  MDB_dbi database;
+  if (int error = Open(generation, 0, &database); error != 0) return FoundOrNot(error);
   MDB_cursor* cursor = nullptr;
   if (int error = mdb_cursor_open(txn_, database, &cursor); error != 0) return error;
   MDB_val key, bytes;
@@ -61,7 +72,9 @@ int LmdbEntries::Clear(MDB_dbi database, uint32_t generation) {
   return error == MDB_NOTFOUND ? mdb_drop(txn_, database, 0) : error;
 }
 
-int LmdbEntries::NoteUse(MDB_dbi database, const Place& place, TimePoint now) {
+int LmdbEntries::NoteUse(const Place& place, TimePoint now) {
+  MDB_dbi database;
+  if (int error = Open(place.generation, 0, &database); error != 0) return FoundOrNot(error);
   MDB_val key = ToVal(place.digest), bytes;
   if (int error = mdb_get(txn_, database, &key, &bytes); error != 0) return FoundOrNot(error);
   absl::StatusOr<Envelope> envelope = ParseEnvelope(ToView(bytes));

@@ -36,17 +36,17 @@ class LmdbEntries {
  public:
   explicit LmdbEntries(MDB_txn* txn) : txn_(txn) {}
 
-  int Put(MDB_dbi database, const Place& place, std::string_view envelope);
+  // The first entry of a generation makes its database.
+  int Put(const Place& place, std::string_view envelope);
 
   // Erases the entry if `accept` wants it.
-  int EraseIf(MDB_dbi database, const Place& place,
-              absl::FunctionRef<bool(std::string_view envelope)> accept);
+  int EraseIf(const Place& place, absl::FunctionRef<bool(std::string_view envelope)> accept);
 
   // Erases all entries of a generation.
-  int Clear(MDB_dbi database, uint32_t generation);
+  int Clear(uint32_t generation);
 
   // Notes when the entry was used last, unless it is damaged.
-  int NoteUse(MDB_dbi database, const Place& place, TimePoint now);
+  int NoteUse(const Place& place, TimePoint now);
 
   uint64_t transaction() const { return mdb_txn_id(txn_); }
 
@@ -55,6 +55,7 @@ class LmdbEntries {
   const Files& freed() const { return freed_; }
 
  private:
+  int Open(uint32_t generation, unsigned flags, MDB_dbi* database);
   void FreeFileOf(const Place& place, std::string_view envelope);
 
   MDB_txn* const txn_;

@@ -279,22 +279,13 @@ absl::Status LmdbEnvironment::WriteBatch(const GroupCommit::Batch& batch) {
 }
 
 absl::Status LmdbEnvironment::WriteBatchHere(const GroupCommit::Batch& batch) {
-  std::map<uint32_t, MDB_dbi> databases;
-  const auto open = [&](const Place& place) {
-    if (databases.contains(place.generation)) return absl::OkStatus();
-    const absl::StatusOr<MDB_dbi> database = OpenGeneration(place.generation);
-    if (database.ok()) databases[place.generation] = *database;
-    return database.status();
-  };
   absl::Status status;
   bool has_files = false;
   for (const auto& [place, entry] : batch.entries) {
-    status.Update(open(place));
     if (entry->value_file == nullptr) continue;
     status.Update(entry->value_file->Sync());
     has_files = true;
   }
-  for (const Place& place : batch.used) status.Update(open(place));
   if (has_files && status.ok()) status = value_files_.SyncFolder();
   if (!status.ok()) return status;
 
@@ -302,15 +293,11 @@ absl::Status LmdbEnvironment::WriteBatchHere(const GroupCommit::Batch& batch) {
   status = WriteEntries([&](LmdbEntries& entries) {
     transaction = entries.transaction();
     for (const auto& [place, entry] : batch.entries) {
-      if (int error = entries.Put(databases[place.generation], place, entry->bytes); error != 0) {
-        return error;
-      }
+      if (int error = entries.Put(place, entry->bytes); error != 0) return error;
     }
     const TimePoint now = CoarseNow();
     for (const Place& place : batch.used) {
-      if (int error = entries.NoteUse(databases[place.generation], place, now); error != 0) {
-        return error;
-      }
+      if (int error = entries.NoteUse(place, now); error != 0) return error;
     }
     return 0;
   });
@@ -327,17 +314,12 @@ absl::Status LmdbEnvironment::WriteBatchHere(const GroupCommit::Batch& batch) {
 
 // Removes files whose writers died before a record referred to them.
 void LmdbEnvironment::SweepFiles() {
-  const absl::StatusOr<std::vector<uint32_t>> versions = Generations();
-  if (!versions.ok()) return;
   value_files_.Sweep([&](const Place& place, uint64_t number) {
-    if (std::ranges::find(*versions, place.generation) == versions->end()) return false;
-    const absl::StatusOr<MDB_dbi> database = OpenGeneration(place.generation);
-    if (!database.ok()) return true;
     bool used = true;
-    const absl::Status status = Read([&](MDB_txn* txn) {
-      MDB_val key = ToVal(place.digest), bytes;
-      const int error = mdb_get(txn, *database, &key, &bytes);
-      const auto file = error == 0 ? FileOf(ToView(bytes)) : std::nullopt;
+    const absl::Status status = LookUp([&](LmdbSnapshot& snapshot) {
+      std::string_view bytes;
+      const int error = snapshot.Find(place, &bytes);
+      const auto file = error == 0 ? FileOf(bytes) : std::nullopt;
       used = file.has_value() && file->number == number;
       return error == MDB_NOTFOUND ? 0 : error;
     });

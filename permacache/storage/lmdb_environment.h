@@ -81,6 +81,7 @@ class LmdbEnvironment {
 
   // See LmdbFile. After kAborted the environment is lost, and another has to be acquired.
   bool read_only() const { return file_->read_only(); }
+  absl::Status LookUp(absl::FunctionRef<int(LmdbSnapshot&)> body) { return file_->LookUp(body); }
   absl::Status Read(absl::FunctionRef<int(MDB_txn*)> body) { return file_->Read(body); }
   absl::Status Write(absl::FunctionRef<int(MDB_txn*)> body) { return file_->Write(body); }
   absl::StatusOr<MDB_dbi> OpenGeneration(uint32_t version) {
@@ -110,8 +111,9 @@ class LmdbEnvironment {
                     absl::FunctionRef<void(const Record&)> visit);
 
   // Keeps a record that was read in this transaction.
-  void KeepInMemory(MDB_txn* txn, const Place& place, std::string_view key, const Record& record) {
-    memory_.Insert(place, key, record, mdb_txn_id(txn));
+  void KeepInMemory(uint64_t transaction, const Place& place, std::string_view key,
+                    const Record& record) {
+    memory_.Insert(place, key, record, transaction);
   }
 
   // The large values of its entries.

@@ -84,7 +84,8 @@ bool LmdbFile::WasThereLately() const {
          !has_no_map_;
 }
 
-absl::Status LmdbFile::Read(absl::FunctionRef<int(MDB_txn*)> body) {
+// LMDB itself looks at no page for that.
+absl::Status LmdbFile::ReadUnchecked(absl::FunctionRef<int(MDB_txn*)> body) {
   bool cleared_readers = false;
   for (;;) {
     const int error = TryRead(body);
@@ -150,6 +151,7 @@ absl::Status LmdbFile::Write(absl::FunctionRef<int(MDB_txn*)> body) {
     return absl::PermissionDeniedError(
         absl::StrCat(folder_.string(), ": the cache can be read but not written"));
   }
+  if (absl::Status status = CheckFile(); !status.ok()) return status;
   if (writes_.fetch_add(1, std::memory_order_relaxed) % kWritesBetweenReaderChecks == 0) {
     ClearDeadReaders();
   }
@@ -197,6 +199,7 @@ void LmdbFile::Close() {
   for (MDB_txn* reader : readers_) mdb_txn_abort(reader);
   if (!IsClosingSafe()) return;
   mdb_env_close(env_);
+  map_.Close();
   commits_.Close();
 }
 
@@ -276,6 +279,7 @@ absl::StatusOr<MDB_dbi> LmdbFile::OpenGeneration(uint32_t version) {
   MDB_dbi database = 0;
   absl::Status status;
   if (read_only_) {
+    if (status = CheckFile(); !status.ok()) return status;
     // A handle outlives the transaction that opened it only if that commits.
     const auto gate = EnterTransaction();
     MDB_txn* txn = nullptr;

@@ -5,6 +5,9 @@
 // died must be cleared away; a handle of a reader serves many reads; the file must be sound before
 // LMDB follows its pages; and it may be deleted, truncated or replaced by others at any time.
 //
+// To check a large file takes seconds. Lookups do without: they follow pages themselves. Everything
+// else has the whole file checked first, once, and if that finds damage it is kDataLoss.
+//
 // Thread safety: every method may be called from any thread. An object belongs to the process that
 // opened it, which must not open another one on the same folder before this is closed.
 #ifndef PERMACACHE_STORAGE_LMDB_FILE_H_
@@ -30,6 +33,8 @@
 #include "absl/status/statusor.h"
 #include "permacache/storage/commit_watch.h"
 #include "permacache/storage/file_lock.h"
+#include "permacache/storage/lmdb_map.h"
+#include "permacache/storage/lmdb_snapshot.h"
 #include "permacache/storage/store.h"
 
 namespace permacache::storage {
@@ -51,7 +56,7 @@ class LmdbFile {
   // Opens the data file in a folder, and makes it if it does not exist. The map is `map_size` bytes
   // large at first, or less where address space is short. If the file can be read but not written
   // the object is read-only; readers need write access to the lock file all the same, except on a
-  // read-only file system. The whole structure of the file is checked: kDataLoss if it is damaged.
+  // read-only file system. kDataLoss if the file's head, which LMDB reads now, is damaged.
   static absl::StatusOr<std::unique_ptr<LmdbFile>> Open(const std::filesystem::path& folder,
                                                         size_t map_size);
 
@@ -61,13 +66,17 @@ class LmdbFile {
 
   bool read_only() const { return read_only_; }
 
-  // Read and Write return kAborted when the data file was deleted, replaced or truncated meanwhile,
-  // or after a meta page could not be written, or after Close: it is lost, and must be opened anew.
-  // A write always notices; a read does if somebody has committed since, and some milliseconds
-  // later in any case.
+  // LookUp, Read and Write return kAborted when the data file was deleted, replaced or truncated
+  // meanwhile, or after a meta page could not be written, or after Close: it is lost, and must be
+  // opened anew. A write always notices; a read does if somebody has committed since, and some
+  // milliseconds later in any case.
 
   // Runs `body` in a read transaction. It returns an LMDB error code, 0 for none, and must neither
-  // take long nor use this object. May run more than once if the map was resized.
+  // take long nor use this object. May run more than once, if the map was resized or another
+  // process commits. kDataLoss if the way to an entry is damaged; nothing else of the file is read.
+  absl::Status LookUp(absl::FunctionRef<int(LmdbSnapshot&)> body);
+
+  // The same for who lets LMDB follow pages, of a file that is checked before.
   absl::Status Read(absl::FunctionRef<int(MDB_txn*)> body);
 
   // Runs `body` in a write transaction and commits it; when this returns OK, the disk has it. All
@@ -114,10 +123,12 @@ class LmdbFile {
   absl::Status AllocateLockFile() const;
   absl::Status OpenFile(size_t map_size);
   int SyncNewFile();
-  absl::Status CheckFile();
   int CheckPresence();
   bool WasThereLately() const;
 
+  absl::Status CheckFile();
+  absl::Status CheckWholeFile();
+  absl::Status ReadUnchecked(absl::FunctionRef<int(MDB_txn*)> body);
   int TryRead(absl::FunctionRef<int(MDB_txn*)> body);
   int TryWrite(absl::FunctionRef<int(MDB_txn*)> body);
   int TakeReader(MDB_txn** txn);
@@ -158,6 +169,13 @@ class LmdbFile {
   // Set when LMDB has given up the environment, as it could not write a meta page.
   std::atomic<bool> has_failed_ = false;
 
+  // Whether LMDB may follow the file's pages. Who finds out does so alone, as it takes time.
+  std::atomic<bool> is_sound_ = false;
+  std::mutex check_mutex_;
+  absl::Status damage_;  // that was found; guarded by check_mutex_, as is when that was
+  std::chrono::nanoseconds damage_time_ = std::chrono::nanoseconds(0);
+
+  LmdbMap map_;
   CommitWatch commits_;
   std::atomic<int64_t> largest_file_size_ = 0;  // LMDB never makes its file smaller
 

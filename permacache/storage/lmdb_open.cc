@@ -73,7 +73,8 @@ absl::StatusOr<std::unique_ptr<LmdbFile>> LmdbFile::TryOpen(const std::filesyste
     std::unique_ptr<LmdbFile> opened(new LmdbFile(folder, read_only));
     status = opened->AllocateLockFile();
     if (status.ok()) status = opened->OpenFile(map_size);
-    if (status.ok()) status = opened->CheckFile();
+    // That takes no time as long as there is nothing in it.
+    if (status.ok() && opened->LastCommit() == 0) status = opened->CheckFile();
     if (status.ok()) return opened;
   }
   // That there is no file to be read is not what is wrong.
@@ -143,6 +144,7 @@ absl::Status LmdbFile::OpenFile(size_t map_size) {
   if (error != 0) return ToStatus(error, "open");
   MDB_stat stat;
   mdb_env_stat(env_, &stat);
+  map_.Open(DataFile(), stat.ms_psize);
   if (absl::Status status = commits_.Open(DataFile(), stat.ms_psize); !status.ok()) {
     return Annotate(status, folder_ / kLmdbDataFile);
   }
@@ -155,19 +157,6 @@ int LmdbFile::SyncNewFile() {
   MDB_envinfo info;
   mdb_env_info(env_, &info);
   return info.me_last_txnid == 0 ? mdb_env_sync(env_, 1) : 0;
-}
-
-absl::Status LmdbFile::CheckFile() {
-  absl::Status checked;
-  for (int i = 0; i < kChecksBeforeDamaged; ++i) {
-    absl::Status status = Read([&](MDB_txn* txn) {
-      checked = CheckPages(DataFile(), mdb_txn_id(txn));
-      return 0;
-    });
-    if (!status.ok()) return status;
-    if (checked.ok()) break;
-  }
-  return Annotate(checked, folder_ / kLmdbDataFile);
 }
 
 }  // namespace permacache::storage

@@ -30,7 +30,7 @@ absl::Status LmdbScan::LookAtSome(LmdbEnvironment& environment, MDB_dbi database
   if (!status.ok()) return status;
   for (Seen& seen : seen_) {
     if (depth_ == Depth::kHeads || seen.in_file.empty() || !seen.info.status.ok()) continue;
-    seen.info.status = CheckFile(environment, database, seen);
+    seen.info.status = CheckFile(environment, seen);
     if (absl::IsAborted(seen.info.status)) return seen.info.status;
   }
   if (!seen_.empty()) last_ = seen_.back().place.digest;
@@ -81,31 +81,29 @@ void LmdbScan::Look(const Place& place, std::string_view bytes) {
   }
 }
 
-absl::Status LmdbScan::CheckFile(LmdbEnvironment& environment, MDB_dbi database,
-                                 const Seen& seen) const {
+absl::Status LmdbScan::CheckFile(LmdbEnvironment& environment, const Seen& seen) {
   absl::Status checked =
       VisitFile(environment.value_files(), seen.place, seen.in_file, VisitNothing).status();
   if (!absl::IsNotFound(checked)) return checked;
   // If the record has gone, too, nothing is amiss.
   bool is_there = false;
-  const absl::Status status = environment.Read([&](MDB_txn* txn) {
-    MDB_val index = ToVal(seen.place.digest), bytes;
-    const int error = mdb_get(txn, database, &index, &bytes);
-    is_there = error == 0 && TraceOf(ToView(bytes)) == seen.trace;
+  const absl::Status status = environment.LookUp([&](LmdbSnapshot& snapshot) {
+    std::string_view bytes;
+    const int error = snapshot.Find(seen.place, &bytes);
+    is_there = error == 0 && TraceOf(bytes) == seen.trace;
     return error == MDB_NOTFOUND ? 0 : error;
   });
   if (!status.ok() || !is_there) return status;
   return absl::DataLossError(absl::StrCat("the file of a value is missing: ", checked.message()));
 }
 
-absl::Status LmdbScan::Erase(LmdbEnvironment& environment, MDB_dbi database,
-                             const std::vector<const Seen*>& seen) {
+absl::Status LmdbScan::Erase(LmdbEnvironment& environment, const std::vector<const Seen*>& seen) {
   const auto drop_nothing = [](const Place&) { return false; };
   return environment.group_commit().Instead(drop_nothing, [&] {
     return environment.WriteEntries([&](LmdbEntries& entries) {
       for (const Seen* entry : seen) {
         const auto is_same = [&](std::string_view bytes) { return TraceOf(bytes) == entry->trace; };
-        if (int error = entries.EraseIf(database, entry->place, is_same); error != 0) return error;
+        if (int error = entries.EraseIf(entry->place, is_same); error != 0) return error;
       }
       return 0;
     });

@@ -38,13 +38,12 @@ class LmdbScan {
   const std::deque<Seen>& seen() const { return seen_; }
 
   // Erases the entries that are still what they were.
-  static absl::Status Erase(LmdbEnvironment& environment, MDB_dbi database,
-                            const std::vector<const Seen*>& seen);
+  static absl::Status Erase(LmdbEnvironment& environment, const std::vector<const Seen*>& seen);
 
  private:
   int ReadSome(MDB_txn* txn, MDB_dbi database);
   void Look(const Place& place, std::string_view bytes);
-  absl::Status CheckFile(LmdbEnvironment& environment, MDB_dbi database, const Seen& seen) const;
+  static absl::Status CheckFile(LmdbEnvironment& environment, const Seen& seen);
 
   const uint32_t generation_;
   const Depth depth_;

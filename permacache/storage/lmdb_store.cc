@@ -56,10 +56,7 @@ absl::StatusOr<std::unique_ptr<LmdbStore::Opened>> LmdbStore::TryOpenHere() cons
   absl::StatusOr<LmdbEnvironment::Share> environment =
       LmdbEnvironment::Acquire(options_.environment);
   if (!environment.ok()) return environment.status();
-  absl::StatusOr<MDB_dbi> database = (*environment)->OpenGeneration(options_.version);
-  if (!database.ok() && !absl::IsNotFound(database.status())) return database.status();
-  return std::make_unique<Opened>(
-      Opened{fork_count, *std::move(environment), database.value_or(0), database.ok()});
+  return std::make_unique<Opened>(Opened{fork_count, *std::move(environment)});
 }
 
 absl::StatusOr<LmdbStore::Opened*> LmdbStore::Here() {
@@ -96,6 +93,15 @@ absl::Status LmdbStore::On(absl::FunctionRef<absl::Status(const Opened&)> operat
   }
 }
 
+absl::Status LmdbStore::OnDatabase(
+    absl::FunctionRef<absl::Status(const Opened&, MDB_dbi)> operate) {
+  return On([&](const Opened& here) {
+    const absl::StatusOr<MDB_dbi> database = here.environment->OpenGeneration(options_.version);
+    if (absl::IsNotFound(database.status())) return absl::OkStatus();
+    return database.ok() ? operate(here, *database) : database.status();
+  });
+}
+
 absl::Status LmdbStore::Annotate(const absl::Status& status) const {
   return absl::Status(
       status.code(), absl::StrCat(options_.environment.directory.string(), ": ", status.message()));
@@ -105,10 +111,8 @@ absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
                                     absl::FunctionRef<void(const Record&)> visit) {
   const Place place = PlaceOf(key);
   absl::StatusOr<bool> found = false;
-  const absl::Status status = On([&](const Opened& here) {
-    if (!here.exists) return absl::OkStatus();
-    return GetHere(here, place, key, visit, &found);
-  });
+  const absl::Status status =
+      On([&](const Opened& here) { return GetHere(here, place, key, visit, &found); });
   if (!status.ok()) return status;
   if (!found.ok()) return Annotate(found.status());
   return found;
@@ -122,8 +126,9 @@ absl::Status LmdbStore::GetHere(const Opened& here, const Place& place, std::str
   LmdbEnvironment& environment = *here.environment;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Rest rest;
-    const absl::Status status = environment.Read(
-        [&](MDB_txn* txn) { return GetFromDisk(txn, here, place, key, visit, found, &rest); });
+    const absl::Status status = environment.LookUp([&](LmdbSnapshot& snapshot) {
+      return GetFromDisk(snapshot, here, place, key, visit, found, &rest);
+    });
     if (rest.use_is_to_be_noted) NoteUse(environment, place);
     if (!status.ok() || rest.in_file.empty()) return status;
     *found = VisitFile(environment.value_files(), place, rest.in_file, visit);
@@ -159,16 +164,16 @@ bool LmdbStore::GetFromMemory(const Opened& here, const Place& place, std::strin
 }
 
 // Returns LMDB's error code, 0 for none, also if there is no record.
-int LmdbStore::GetFromDisk(MDB_txn* txn, const Opened& here, const Place& place,
+int LmdbStore::GetFromDisk(LmdbSnapshot& snapshot, const Opened& here, const Place& place,
                            std::string_view key, absl::FunctionRef<void(const Record&)> visit,
                            absl::StatusOr<bool>* found, Rest* rest) {
-  MDB_val index = ToVal(place.digest), bytes;
-  const int error = mdb_get(txn, here.database, &index, &bytes);
+  std::string_view bytes;
+  const int error = snapshot.Find(place, &bytes);
   const auto keep_and_visit = [&](const Record& record) {
-    here.environment->KeepInMemory(txn, place, key, record);
+    here.environment->KeepInMemory(snapshot.transaction(), place, key, record);
     visit(record);
   };
-  if (error == 0) *found = OpenRecord(ToView(bytes), key, keep_and_visit, rest);
+  if (error == 0) *found = OpenRecord(bytes, key, keep_and_visit, rest);
   if (error == MDB_NOTFOUND) *found = false;
   return error == MDB_NOTFOUND ? 0 : error;
 }
@@ -187,10 +192,8 @@ absl::Status LmdbStore::GetMany(std::span<const std::string> keys,
   searches.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) searches.push_back({i, keys[i], PlaceOf(keys[i])});
   absl::Status trouble;
-  const absl::Status status = On([&](const Opened& here) {
-    if (!here.exists) return absl::OkStatus();
-    return GetManyHere(here, &searches, visit, &trouble);
-  });
+  const absl::Status status =
+      On([&](const Opened& here) { return GetManyHere(here, &searches, visit, &trouble); });
   return status.ok() ? trouble : status;
 }
 
@@ -215,14 +218,14 @@ absl::Status LmdbStore::GetManyHere(const Opened& here, std::vector<Search>* sea
   drop_finished();
   if (searches->empty()) return absl::OkStatus();
 
-  absl::Status status = environment.Read([&](MDB_txn* txn) {
+  absl::Status status = environment.LookUp([&](LmdbSnapshot& snapshot) {
     for (Search& search : *searches) {
       if (search.is_done) continue;
       absl::StatusOr<bool> found = false;
       const auto visit_it = [&](const Record& record) { visit(search.index, record); };
       search.rest = {};
       const int error =
-          GetFromDisk(txn, here, search.place, search.key, visit_it, &found, &search.rest);
+          GetFromDisk(snapshot, here, search.place, search.key, visit_it, &found, &search.rest);
       if (error != 0) return error;
       if (search.rest.in_file.empty()) finish(search, found);
     }
@@ -232,15 +235,21 @@ absl::Status LmdbStore::GetManyHere(const Opened& here, std::vector<Search>* sea
     if (search.rest.use_is_to_be_noted) NoteUse(environment, search.place);
   }
   drop_finished();
+  // That the way to one of them is damaged shall not cost the others.
+  const bool one_by_one = absl::IsDataLoss(status);
+  if (one_by_one) status = absl::OkStatus();
   for (Search& search : *searches) {
     if (!status.ok()) break;
     absl::StatusOr<bool> found = false;
     const auto visit_it = [&](const Record& record) { visit(search.index, record); };
-    found = VisitFile(environment.value_files(), search.place, search.rest.in_file, visit_it);
+    if (!one_by_one) {
+      found = VisitFile(environment.value_files(), search.place, search.rest.in_file, visit_it);
+    }
     // It may have been replaced meanwhile.
-    if (absl::IsNotFound(found.status())) {
+    if (one_by_one || absl::IsNotFound(found.status())) {
       status = GetHere(here, search.place, search.key, visit_it, &found);
     }
+    if (absl::IsDataLoss(status)) found = std::exchange(status, absl::OkStatus());
     if (status.ok()) finish(search, found);
   }
   drop_finished();
@@ -364,7 +373,6 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
   const Place place = PlaceOf(key);
   bool erased = false, waited = false;
   const absl::Status status = On([&](const Opened& here) {
-    if (!here.exists) return absl::OkStatus();
     const auto drop = [&](const Place& other) {
       waited = waited || other == place;
       return other == place;
@@ -372,7 +380,7 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
     return here.environment->group_commit().Instead(drop, [&] {
       return here.environment->WriteEntries([&](LmdbEntries& entries) {
         erased = waited;
-        return entries.EraseIf(here.database, place, [&](std::string_view bytes) {
+        return entries.EraseIf(place, [&](std::string_view bytes) {
           // What cannot be read is as good as erased; only another key's record stays.
           const absl::StatusOr<Envelope> envelope = ParseEnvelope(bytes);
           const bool accepted = !envelope.ok() || envelope->key == key;
@@ -388,22 +396,19 @@ absl::StatusOr<bool> LmdbStore::Erase(std::string_view key) {
 
 absl::Status LmdbStore::Clear() {
   return On([&](const Opened& here) {
-    if (!here.exists) return absl::OkStatus();
     const auto drop = [&](const Place& place) { return place.generation == options_.version; };
     return here.environment->group_commit().Instead(drop, [&] {
       return here.environment->WriteEntries(
-          [&](LmdbEntries& entries) { return entries.Clear(here.database, options_.version); });
+          [&](LmdbEntries& entries) { return entries.Clear(options_.version); });
     });
   });
 }
 
 absl::StatusOr<int64_t> LmdbStore::Size() {
   MDB_stat stat{};
-  absl::Status status = On([&](const Opened& here) {
-    if (!here.exists) return absl::OkStatus();
+  absl::Status status = OnDatabase([&](const Opened& here, MDB_dbi database) {
     here.environment->group_commit().Flush().IgnoreError();  // who put them has been told
-    return here.environment->Read(
-        [&](MDB_txn* txn) { return mdb_stat(txn, here.database, &stat); });
+    return here.environment->Read([&](MDB_txn* txn) { return mdb_stat(txn, database, &stat); });
   });
   if (!status.ok()) return status;
   return static_cast<int64_t>(stat.ms_entries);
@@ -416,9 +421,9 @@ absl::Status LmdbStore::Compact(OnProgress progress) {
 absl::Status LmdbStore::ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
   LmdbScan scan(options_.version, depth);
   for (;;) {
-    absl::Status status = On([&](const Opened& here) {
+    absl::Status status = OnDatabase([&](const Opened& here, MDB_dbi database) {
       here.environment->group_commit().Flush().IgnoreError();  // who put them has been told
-      return here.exists ? scan.LookAtSome(*here.environment, here.database) : absl::OkStatus();
+      return scan.LookAtSome(*here.environment, database);
     });
     if (!status.ok() || scan.seen().empty()) return status;
     std::vector<const LmdbScan::Seen*> to_remove;
@@ -428,9 +433,7 @@ absl::Status LmdbStore::ForEach(Depth depth, absl::FunctionRef<Verdict(const Ent
       if (visit(info) == Verdict::kRemove) to_remove.push_back(&seen);
     }
     if (to_remove.empty()) continue;
-    status = On([&](const Opened& here) {
-      return LmdbScan::Erase(*here.environment, here.database, to_remove);
-    });
+    status = On([&](const Opened& here) { return LmdbScan::Erase(*here.environment, to_remove); });
     if (!status.ok()) return status;
   }
 }

@@ -36,8 +36,8 @@ struct LmdbStoreOptions {
 
 class LmdbStore : public Store {
  public:
-  // Fails if the directory cannot be used or the data file is damaged; makes both if they do not
-  // exist.
+  // Fails if the directory cannot be used or the data file's head is damaged; makes both if they do
+  // not exist. Of a large file only what Get needs is read until something else is asked for.
   static absl::StatusOr<std::unique_ptr<LmdbStore>> Open(const LmdbStoreOptions& options);
 
   ~LmdbStore() override;
@@ -67,8 +67,6 @@ class LmdbStore : public Store {
   struct Opened {
     uint64_t fork_count;
     LmdbEnvironment::Share environment;
-    MDB_dbi database;
-    bool exists;  // false for a version that a read-only cache does not have
     std::unique_ptr<Opened> replaced = nullptr;  // an earlier one, which calls may still be using
   };
 
@@ -87,9 +85,9 @@ class LmdbStore : public Store {
                        absl::FunctionRef<void(const Record&)> visit, absl::StatusOr<bool>* found);
   bool GetFromMemory(const Opened& here, const Place& place, std::string_view key,
                      absl::FunctionRef<void(const Record&)> visit, absl::StatusOr<bool>* found);
-  int GetFromDisk(MDB_txn* txn, const Opened& here, const Place& place, std::string_view key,
-                  absl::FunctionRef<void(const Record&)> visit, absl::StatusOr<bool>* found,
-                  Rest* rest);
+  static int GetFromDisk(LmdbSnapshot& snapshot, const Opened& here, const Place& place,
+                         std::string_view key, absl::FunctionRef<void(const Record&)> visit,
+                         absl::StatusOr<bool>* found, Rest* rest);
   static absl::StatusOr<bool> OpenRecord(std::string_view bytes, std::string_view key,
                                          absl::FunctionRef<void(const Record&)> visit, Rest* rest);
 
@@ -114,6 +112,9 @@ class LmdbStore : public Store {
 
   // Runs `operate`, which returns a status, on what is open here; again if that was lost.
   absl::Status On(absl::FunctionRef<absl::Status(const Opened&)> operate);
+
+  // The same on this version's database. Does nothing if a read-only cache does not have that.
+  absl::Status OnDatabase(absl::FunctionRef<absl::Status(const Opened&, MDB_dbi)> operate);
 
   const LmdbStoreOptions options_;
   std::atomic<Opened*> opened_ = nullptr;

@@ -138,6 +138,7 @@ class User {
     for (const OpenStore open : kind.stores) {
       const absl::StatusOr<std::unique_ptr<Store>> store = open(folder_, Durability::kGrouped);
       if (!IsFine(store.status())) continue;
+      ReadMany(**store);
       for (int i = 0; i < kEntries + kErased; ++i) Read(**store, i);
       IsFine((*store)->Size().status());
       Write(**store);
@@ -150,6 +151,14 @@ class User {
   void Read(Store& store, int i) {
     const absl::StatusOr<bool> found = Get(store, i);
     if (IsFine(found.status())) ++(*found ? outcome_.right : outcome_.misses);
+  }
+
+  void ReadMany(Store& store) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < kEntries + kErased; ++i) keys.push_back(Key(i));
+    IsFine(store.GetMany(keys, [&](size_t index, const Record& record) {
+      if (record.value != Value(static_cast<int>(index))) Complain("a wrong value among many");
+    }));
   }
 
   absl::StatusOr<bool> Get(Store& store, int i) {
