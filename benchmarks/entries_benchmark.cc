@@ -23,6 +23,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -166,7 +167,7 @@ int64_t AskAnotherProcess(const std::string& what, const std::filesystem::path& 
   return std::stoll(answer);
 }
 
-// From nothing open to the first result.
+// From nothing open to the first result, in a process of its own.
 void Open(benchmark::State& state, const char* task) {
   const std::filesystem::path directory = CacheOf(state.range(0));
   for (auto _ : state) {
@@ -197,23 +198,42 @@ void ForEachAtRandom(int64_t entries, std::function<void(int64_t)> visit) {
   for (int64_t i = 0; i < entries; ++i) visit((i * kPrime) % entries);
 }
 
+// How long it takes from nothing open to a result, which is there; nothing if it is not.
+std::optional<steady_clock::duration> TimeToOpen(const std::filesystem::path& directory,
+                                                 int64_t x) {
+  const steady_clock::time_point begin = steady_clock::now();
+  const auto f = Memoized(directory);
+  const bool is_right = f(x) == Square(x);
+  const steady_clock::duration time = steady_clock::now() - begin;
+  return is_right && f.Stats().hits == 1 ? std::optional(time) : std::nullopt;
+}
+
+std::optional<steady_clock::duration> TimeToOpenByHand(const std::filesystem::path& directory,
+                                                       int64_t x) {
+  const std::string index = IndexOf("{\"x\": " + std::to_string(x) + "}");
+  const steady_clock::time_point begin = steady_clock::now();
+  RawLmdb lmdb = RawLmdb::Open(directory / kName);
+  const bool is_there = !lmdb.Get(index).empty();
+  const steady_clock::duration time = steady_clock::now() - begin;
+  return is_there ? std::optional(time) : std::nullopt;
+}
+
+// The second time in a process the program itself is in memory, and only the cache is new to it.
+template <class TimeIt>
+int PrintTime(TimeIt time_it, const std::filesystem::path& directory, int64_t x, bool is_second) {
+  if (is_second && !time_it(directory, x + 1)) return 1;
+  const std::optional<steady_clock::duration> time = time_it(directory, x);
+  if (!time) return 1;
+  std::printf("%lld\n", static_cast<long long>(time->count()));
+  return 0;
+}
+
 int DoTask(std::string_view task, const std::filesystem::path& directory, int64_t entries) {
   const int64_t x = entries / 3;
-  if (task == "open") {
-    const steady_clock::time_point begin = steady_clock::now();
-    const auto f = Memoized(directory);
-    if (f(x) != Square(x)) return 1;
-    std::printf("%lld\n", static_cast<long long>((steady_clock::now() - begin).count()));
-    return f.Stats().hits == 1 ? 0 : 1;
-  }
-  if (task == "raw_open") {
-    const std::string index = IndexOf("{\"x\": " + std::to_string(x) + "}");
-    const steady_clock::time_point begin = steady_clock::now();
-    RawLmdb lmdb = RawLmdb::Open(directory / kName);
-    if (lmdb.Get(index).empty()) return 1;
-    std::printf("%lld\n", static_cast<long long>((steady_clock::now() - begin).count()));
-    return 0;
-  }
+  if (task == "open") return PrintTime(TimeToOpen, directory, x, false);
+  if (task == "open_again") return PrintTime(TimeToOpen, directory, x, true);
+  if (task == "raw_open") return PrintTime(TimeToOpenByHand, directory, x, false);
+  if (task == "raw_open_again") return PrintTime(TimeToOpenByHand, directory, x, true);
   if (task == "resident") {
     const auto f = Memoized(directory);
     ForEachAtRandom(entries, [&](int64_t i) { benchmark::DoNotOptimize(f(i)); });
@@ -237,8 +257,10 @@ void Register(int64_t most) {
     benchmark::RegisterBenchmark("RandomHits/disk", RandomHits, size_t{0})->Arg(entries);
     benchmark::RegisterBenchmark("RawRandomGets", RawRandomGets)->Arg(entries);
   }
-  for (const auto& [name, task] : {std::pair("Open", "open"), std::pair("RawOpen", "raw_open")}) {
-    benchmark::RegisterBenchmark(name, Open, task)->Arg(most)->UseManualTime()->Iterations(9);
+  for (const auto& [name, task] :
+       {std::pair("Open", "open"), std::pair("RawOpen", "raw_open"),
+        std::pair("OpenAgain", "open_again"), std::pair("RawOpenAgain", "raw_open_again")}) {
+    benchmark::RegisterBenchmark(name, Open, task)->Arg(most)->UseManualTime()->Iterations(25);
   }
   for (const auto& [name, task] :
        {std::pair("Resident", "resident"), std::pair("RawResident", "raw_resident")}) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "permacache/memoize/error.h"
+#include "permacache/storage/key_digest.h"
 
 namespace permacache::memoize {
 namespace {
@@ -36,9 +37,22 @@ thread_local int HoldsSeveralTurns::depth_ = 0;
 Calls::Calls(FunctionCache& cache, std::shared_ptr<FailureReporter> failures, Options options)
     : cache_(cache),
       options_(std::move(options)),
-      flights_(options_.turns_file),
+      flights_(MakeFlights(options_.turns_file)),
       failures_(std::move(failures)),
       statistics_(options_.counts_folder, failures_) {}
+
+std::array<SingleFlight, Calls::kFlights> Calls::MakeFlights(
+    const std::filesystem::path& turns_file) {
+  const auto make = [&](const char* digit) {
+    std::filesystem::path file = turns_file;
+    return SingleFlight(file.empty() ? file : file += digit);
+  };
+  return {make("0"), make("1"), make("2"), make("3")};
+}
+
+SingleFlight& Calls::FlightsOf(std::string_view key) {
+  return flights_[storage::DigestOfKey(key)[0] % kFlights];
+}
 
 bool Calls::IsBypassed() const {
   return modes_->no_cache.load(std::memory_order_relaxed) > 0 ||
@@ -72,7 +86,7 @@ SingleFlight::Turn Calls::TakeTurn(std::string_view key) {
     statistics_.CountWait();
     Tell({.kind = CallEvent::Kind::kWait, .function = cache_.name(), .key = key});
   };
-  return flights_.Take(key, options_.longest_wait, on_wait, for_processes);
+  return FlightsOf(key).Take(key, options_.longest_wait, on_wait, for_processes);
 }
 
 void Calls::Begin(const absl::Status& unknown, std::string_view what, size_t calls) {
@@ -81,22 +95,26 @@ void Calls::Begin(const absl::Status& unknown, std::string_view what, size_t cal
   for (size_t i = 0; i < calls; ++i) statistics_.CountMiss();
 }
 
-void Calls::Answer(const CallKey& key, const TypedCall& call) {
+std::optional<Calls::Hit> Calls::Answer(const CallKey& key, const TypedCall& call) {
   if (!key.status.ok()) {
     cache_.Report(key.status);
-    return Compute(key, call, nullptr);
+    Compute(key, call, nullptr);
+    return std::nullopt;
   }
-  const FunctionCache::Lookup lookup = Look(key.text, call);
-  if (lookup == FunctionCache::Lookup::kHit) return;
+  Hit hit;
+  const FunctionCache::Lookup lookup = Look(key.text, call, &hit);
+  if (lookup == FunctionCache::Lookup::kHit) return hit;
   if (!MayCompute()) Refuse(key.text);
   // Where the cache cannot be read nobody should wait for what others put there.
   if (!options_.single_flight || lookup == FunctionCache::Lookup::kFailure) {
-    return Compute(key, call, nullptr);
+    Compute(key, call, nullptr);
+    return std::nullopt;
   }
   const SingleFlight::Turn turn = TakeTurn(key.text);
   // Another process may have computed it since the look before.
-  if (Look(key.text, call) == FunctionCache::Lookup::kHit) return;
+  if (Look(key.text, call, &hit) == FunctionCache::Lookup::kHit) return hit;
   Compute(key, call, turn.held());
+  return std::nullopt;
 }
 
 void Calls::Recompute(const CallKey& key, const TypedCall& call) {
@@ -110,17 +128,15 @@ bool Calls::IsToBeAudited() const {
   return std::uniform_real_distribution<double>()(random) < options_.audit;
 }
 
-FunctionCache::Lookup Calls::Look(std::string_view key, const TypedCall& call) {
+FunctionCache::Lookup Calls::Look(std::string_view key, const TypedCall& call, Hit* hit) {
   const bool is_audited = IsToBeAudited();
   std::string stored;
-  CallEvent event = {.kind = CallEvent::Kind::kHit, .function = cache_.name(), .key = key};
-  size_t bytes = 0;
   const FunctionCache::Lookup lookup = cache_.Look(key, [&](const storage::Record& record) {
     absl::Status status = call.decode(record.value);
     if (is_audited && status.ok()) stored = record.value;
-    event.from_memory = record.from_memory;
-    event.duration = record.compute_time;
-    bytes = record.value.size();
+    *hit = {.from_memory = record.from_memory,
+            .bytes = record.value.size(),
+            .compute_time = record.compute_time};
     return status;
   });
   if (lookup != FunctionCache::Lookup::kHit) return lookup;
@@ -129,8 +145,12 @@ FunctionCache::Lookup Calls::Look(std::string_view key, const TypedCall& call) {
     return absl::IsNotFound(status) ? FunctionCache::Lookup::kMiss
                                     : FunctionCache::Lookup::kFailure;
   }
-  statistics_.CountHit(event.from_memory, bytes, event.duration);
-  Tell(event);
+  CountHit(*hit);
+  Tell({.kind = CallEvent::Kind::kHit,
+        .function = cache_.name(),
+        .key = key,
+        .from_memory = hit->from_memory,
+        .duration = hit->compute_time});
   if (is_audited && call.may_audit()) Audit(key, stored, call);
   return lookup;
 }

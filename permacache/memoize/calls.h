@@ -3,6 +3,7 @@
 #ifndef PERMACACHE_MEMOIZE_CALLS_H_
 #define PERMACACHE_MEMOIZE_CALLS_H_
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -86,7 +87,8 @@ class Calls {
     std::optional<size_t> chunk_size = {};
     Progress batch_progress = {};
     Listener listener = {};
-    std::filesystem::path turns_file = {};     // in which processes take turns; empty for none
+    // The files in which processes take turns have this name and a digit; empty for none.
+    std::filesystem::path turns_file = {};
     std::filesystem::path counts_folder = {};  // where counts are kept; empty for none
   };
 
@@ -102,7 +104,24 @@ class Calls {
   // What comes before the computation of calls whose keys are not known: reports why, and counts.
   void Begin(const absl::Status& unknown, std::string_view what, size_t calls);
 
-  void Answer(const CallKey& key, const TypedCall& call);
+  // A result that was found.
+  struct Hit {
+    bool from_memory = false;
+    size_t bytes = 0;
+    std::chrono::nanoseconds compute_time = {};
+  };
+
+  // Says whether it is a hit.
+  std::optional<Hit> Answer(const CallKey& key, const TypedCall& call);
+
+  // For hits that need no look-up: see storage::Store::State. Nothing if each is to be looked at.
+  std::optional<storage::StoreState> State() const {
+    return options_.audit > 0 || options_.listener ? std::nullopt : cache_.State();
+  }
+  void CountHit(const Hit& hit) {
+    statistics_.CountHit(hit.from_memory, hit.bytes, hit.compute_time);
+  }
+
   void Recompute(const CallKey& key, const TypedCall& call);
 
   // The keys differ from each other. If one is not known none are, and nothing is stored.
@@ -124,7 +143,7 @@ class Calls {
  private:
   class BatchRun;
 
-  FunctionCache::Lookup Look(std::string_view key, const TypedCall& call);
+  FunctionCache::Lookup Look(std::string_view key, const TypedCall& call, Hit* hit);
   void Audit(std::string_view key, const std::string& stored, const TypedCall& call);
   void ReportAudit(std::string_view key, std::string_view difference);
   bool IsToBeAudited() const;
@@ -135,7 +154,14 @@ class Calls {
   FunctionCache& cache_;
   const Options options_;
   const std::shared_ptr<Modes> modes_ = std::make_shared<Modes>();
-  SingleFlight flights_;
+
+  // Each for a part of the keys, as the kernel searches the list of a file's locks from its start,
+  // and a process holds the locks of all that it has computed until that is written.
+  static constexpr size_t kFlights = 4;
+  static std::array<SingleFlight, kFlights> MakeFlights(const std::filesystem::path& turns_file);
+  SingleFlight& FlightsOf(std::string_view key);
+  std::array<SingleFlight, kFlights> flights_;
+
   const std::shared_ptr<FailureReporter> failures_;
   Statistics statistics_;
 };

@@ -160,7 +160,8 @@ class Calls::BatchRun {
     std::vector<SingleFlight::Turn> turns;
     std::vector<size_t> taken;
     for (const size_t element : chunk) {
-      std::optional<SingleFlight::Turn> turn = calls_.flights_.TryTake(keys_[element]);
+      std::optional<SingleFlight::Turn> turn =
+          calls_.FlightsOf(keys_[element]).TryTake(keys_[element]);
       if (!turn) {
         elsewhere->push_back(element);
         continue;

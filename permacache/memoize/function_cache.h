@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +47,12 @@ class FunctionCache {
 
   // Whether that is a hit.
   bool Get(std::string_view key, Decode decode) { return Look(key, decode) == Lookup::kHit; }
+
+  // See storage::Store::State. Opens nothing.
+  std::optional<storage::StoreState> State() const {
+    const std::shared_ptr<storage::Store>* store = store_.load(std::memory_order_acquire);
+    return store == nullptr ? std::nullopt : (*store)->State();
+  }
 
   // The same for many keys at once: calls decode(index, record) for each that there is.
   void GetMany(std::span<const std::string> keys,

@@ -30,8 +30,7 @@ std::string HomeDirectory() {
 
 // What lies in the folder of a cache or of a function.
 constexpr std::string_view kReserved[] = {kFileContentsName, storage::ValueFiles::kFolderName,
-                                          kOutFilesName,     kTurnsName,
-                                          kPathsName,        kStatisticsName};
+                                          kOutFilesName, kPathsName, kStatisticsName};
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
@@ -41,8 +40,9 @@ std::string_view WhatIsWrongWith(std::string_view part) {
   if (part == "." || part == "..") return "leaves its place; \".\" and \"..\" are not allowed";
   if (part.size() > kLongestPart) return "has a part of more than 255 bytes";
   if (part == "data.mdb" || part == "lock.mdb") return "has a part that LMDB uses for its files";
-  if (std::ranges::find(kReserved, part) != std::end(kReserved))
+  if (std::ranges::find(kReserved, part) != std::end(kReserved) || part.starts_with(kTurnsName)) {
     return "has a part that permacache uses itself";
+  }
   if (std::ranges::any_of(part, IsControl)) return "has a control character";
   return {};
 }

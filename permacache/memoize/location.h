@@ -13,7 +13,8 @@ std::filesystem::path DefaultDirectory();
 
 // What lies in the folder of a cache, or of a function; no part of a function's name can be one of
 // these: what remembers the contents of files; copies of files that the function wrote; the files
-// in which processes take turns at computing, and at writing to a path; what was counted.
+// in which processes take turns at computing (with a digit), and at writing to a path; what was
+// counted.
 inline constexpr std::string_view kFileContentsName = ".file_contents";
 inline constexpr std::string_view kOutFilesName = ".out_files";
 inline constexpr std::string_view kTurnsName = ".turns";

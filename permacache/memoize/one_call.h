@@ -56,6 +56,7 @@ class OneCall {
       if (!function_.calls().MayCompute()) function_.calls().Refuse(KeyOfCall().text);
       return InvokeOnly();
     }
+    if constexpr (kIsScalar) return AnswerScalar();
     TakeTurnsAtPaths();
     Make([&](const CallKey& key, const TypedCall& call) { function_.calls().Answer(key, call); });
     return Take();
@@ -124,6 +125,29 @@ class OneCall {
 
  private:
   static constexpr bool kHasOutFiles = Function::kHasOutFiles;
+  static constexpr bool kIsScalar = Function::kIsScalar && SmallScalar<Value>;
+
+  // What this thread has found a moment ago is there as long as the store is as it was.
+  Result AnswerScalar() {
+    Calls& calls = function_.calls();
+    const ScalarCall scalars = function_.ScalarsOf(arguments_);
+    const std::optional<storage::StoreState> state = calls.State();
+    const RecentResult* recent = state ? FindRecentResult(scalars, *state) : nullptr;
+    if (recent != nullptr) {
+      calls.CountHit(
+          {.from_memory = true, .bytes = recent->bytes, .compute_time = recent->compute_time});
+      return recent->template Get<Value>();
+    }
+    std::optional<Calls::Hit> hit;
+    Make([&](const CallKey& key, const TypedCall& call) { hit = calls.Answer(key, call); });
+    if (state && hit) {
+      KeepRecentResult(scalars, {.state = *state,
+                                 .bytes = hit->bytes,
+                                 .compute_time = hit->compute_time,
+                                 .value = RecentResult::ToValue(*stored_)});
+    }
+    return Take();
+  }
 
   CallKey KeyOfCall() const { return function_.KeyOfCall(arguments_); }
 

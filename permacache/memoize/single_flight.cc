@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
-#include "permacache/storage/coarse_clock.h"
 #include "permacache/storage/key_digest.h"
 
 namespace permacache::memoize {
@@ -150,17 +149,10 @@ class LockFile {
   // Negative in a forked child.
   int fd() const { return fd_; }
 
-  // Whether other processes find it by this name, as of the clock's last tick. To ask the kernel
-  // each time would cost as much as the lock.
-  bool IsAt(const std::string& path) {
-    const std::chrono::nanoseconds now = storage::CoarseTick();
-    if (last_seen_.load(std::memory_order_relaxed) == now) return true;
+  // Whether other processes find it by this name.
+  bool IsAt(const std::string& path) const {
     struct stat info;
-    if (stat(path.c_str(), &info) != 0 || info.st_dev != device_ || info.st_ino != inode_) {
-      return false;
-    }
-    last_seen_.store(now, std::memory_order_relaxed);
-    return true;
+    return stat(path.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_;
   }
 
   // Those that this process holds, by offset, and those whose last copy is going just now.
@@ -180,7 +172,6 @@ class LockFile {
   int fd_ = -1;
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  std::atomic<std::chrono::nanoseconds> last_seen_ = std::chrono::nanoseconds(0);
   std::map<int64_t, ByteLock*> locks_;
 };
 

@@ -21,7 +21,7 @@
 #include "permacache/memoize/cache.h"
 #include "permacache/memoize/call_key.h"
 #include "permacache/memoize/file_contents.h"
-#include "permacache/memoize/recent_keys.h"
+#include "permacache/memoize/recent_calls.h"
 #include "permacache/memoize/signature.h"
 
 namespace permacache::memoize {
@@ -139,10 +139,19 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
     return key;
   }
 
+  ScalarCall ScalarsOf(const Arguments& arguments) const {
+    ScalarCall call{.function = number};
+    [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+      (call.Set(kIndex, std::get<kIndex>(arguments)), ...);
+    }
+    (Indices());
+    return call;
+  }
+
   // The same of a call that may well have been made a moment ago.
   CallKey KeyOfCall(const Arguments& arguments) const {
     if constexpr (kIsScalar) {
-      const ScalarCall call = ScalarsOf(arguments, Indices());
+      const ScalarCall call = ScalarsOf(arguments);
       CallKey key;
       key.text = TakeTextMemory();
       if (FindRecentKey(call, &key.text)) return key;
@@ -173,13 +182,6 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
   void AppendMember(CallKeyWriter& writer, const Columns& columns) const {
     const auto& parameter = std::get<kIndex>(parameters);
     parameter.keying.AppendMember(writer, parameter.name(), std::get<kIndex>(columns));
-  }
-
-  template <size_t... kIndex>
-  ScalarCall ScalarsOf(const Arguments& arguments, std::index_sequence<kIndex...>) const {
-    ScalarCall call{.function = number};
-    (call.Set(kIndex, std::get<kIndex>(arguments)), ...);
-    return call;
   }
 
   // A bound argument as the function wants it: a copy where it takes an rvalue of something that

@@ -239,18 +239,31 @@ void LmdbEnvironment::TakeOverFrom(LmdbEnvironment& predecessor) {
   predecessor.successor_ = Share(this);
 }
 
+std::optional<StoreState> LmdbEnvironment::State() {
+  if (!group_commit().empty()) return std::nullopt;
+  const std::optional<uint64_t> last = LastCommitInMemory();
+  if (!last) return std::nullopt;
+  return memory_.StateAt(*last);
+}
+
 bool LmdbEnvironment::FindInMemory(const Place& place, std::string_view key,
                                    absl::FunctionRef<void(const Record&)> visit) {
-  if (options_.memory_bytes == 0) return false;
+  const std::optional<uint64_t> last = LastCommitInMemory();
+  return last && memory_.Find(place, key, *last, visit);
+}
+
+// Nothing if nobody is to be served from memory.
+std::optional<uint64_t> LmdbEnvironment::LastCommitInMemory() {
+  if (options_.memory_bytes == 0) return std::nullopt;
   const std::optional<uint64_t> last = file_->LastCommit();
-  if (!last) return false;
+  if (!last) return std::nullopt;
   // What is read from the file again has its use noted.
   const std::chrono::nanoseconds now = file_->last_seen();
   if (now - memory_since_.load(std::memory_order_relaxed) > options_.memory_age) {
     memory_since_.store(now, std::memory_order_relaxed);
     memory_.Clear();
   }
-  return memory_.Find(place, key, *last, visit);
+  return last;
 }
 
 absl::Status LmdbEnvironment::WriteEntries(absl::FunctionRef<int(LmdbEntries&)> body) {

@@ -106,6 +106,9 @@ class LmdbEnvironment {
   // What waits to be written to this environment, or to those whose place it has taken.
   GroupCommit& group_commit() { return *waiting_->commit; }
 
+  // See Store::State.
+  std::optional<StoreState> State();
+
   // Visits the record if it is kept in memory and nobody has changed it since it was read.
   bool FindInMemory(const Place& place, std::string_view key,
                     absl::FunctionRef<void(const Record&)> visit);
@@ -129,6 +132,7 @@ class LmdbEnvironment {
   void GiveUp();
   void TakeOverFrom(LmdbEnvironment& predecessor);
   absl::Status WriteBatchHere(const GroupCommit::Batch& batch);
+  std::optional<uint64_t> LastCommitInMemory();
   void SweepFiles();
   absl::Status ReplaceBy(TemporaryFile& copy, const Folder& folder);
   absl::Status Replace(uint64_t last, TemporaryFile& copy, const Folder& folder);

@@ -107,6 +107,12 @@ absl::Status LmdbStore::Annotate(const absl::Status& status) const {
       status.code(), absl::StrCat(options_.environment.directory.string(), ": ", status.message()));
 }
 
+std::optional<StoreState> LmdbStore::State() {
+  const Opened* opened = opened_.load(std::memory_order_acquire);
+  if (opened->fork_count != ForkCount()) return std::nullopt;
+  return opened->environment->State();
+}
+
 absl::StatusOr<bool> LmdbStore::Get(std::string_view key,
                                     absl::FunctionRef<void(const Record&)> visit) {
   const Place place = PlaceOf(key);

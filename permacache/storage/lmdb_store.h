@@ -46,6 +46,8 @@ class LmdbStore : public Store {
                            absl::FunctionRef<void(const Record&)> visit) override;
   absl::Status Put(std::string_view key, const Record& record) override;
 
+  std::optional<StoreState> State() override;
+
   // Looks up all that is not in memory in one transaction.
   absl::Status GetMany(std::span<const std::string> keys,
                        absl::FunctionRef<void(size_t index, const Record&)> visit) override;

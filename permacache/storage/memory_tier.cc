@@ -220,7 +220,7 @@ MemoryTier::Shard& MemoryTier::ShardOf(const Place& place) const {
 
 bool MemoryTier::Find(const Place& place, std::string_view key, uint64_t last_txn,
                       absl::FunctionRef<void(const Record&)> visit) {
-  const RecentEntries::Seen seen = {.tier = number_, .clears = clears_.load(), .txn = last_txn};
+  const StoreState seen = StateAt(last_txn);
   RecentEntries* const recent = RecentEntries::OfThisThread();
   if (recent != nullptr && recent->Visit(place, key, seen, visit)) return true;
   const MemoryEntry::Share entry = ShardOf(place).Find(place, key, last_txn);

@@ -58,6 +58,11 @@ class MemoryTier {
   // a transaction that wrote nothing: LMDB gives its number to the next one, whosever that is.
   void Committed(uint64_t txn, std::span<const Place> changed);
 
+  // What a reader of this transaction finds here and elsewhere changes with this.
+  StoreState StateAt(uint64_t last_txn) const {
+    return {.tier = number_, .clears = clears_.load(), .txn = last_txn};
+  }
+
   // Drops everything.
   void Clear();
 

@@ -24,7 +24,7 @@ RecentEntries* RecentEntries::OfThisThread() {
   return &thread.entries;
 }
 
-bool RecentEntries::Visit(const Place& place, std::string_view key, const Seen& seen,
+bool RecentEntries::Visit(const Place& place, std::string_view key, const StoreState& seen,
                           absl::FunctionRef<void(const Record&)> visit) {
   Slot& slot = SlotOf(place);
   if (slot.seen != seen || slot.entry->place != place || slot.entry->key() != key) return false;
@@ -38,7 +38,7 @@ bool RecentEntries::IsRepeated(const Place& place) {
   return std::exchange(SlotOf(place).candidate, place.digest) == place.digest;
 }
 
-void RecentEntries::Keep(MemoryEntry::Share entry, const Seen& seen) {
+void RecentEntries::Keep(MemoryEntry::Share entry, const StoreState& seen) {
   Slot& slot = SlotOf(entry->place);
   if (slot.visitors > 0 || entry->size() > kLargestEntry) return;
   slot.seen = seen;

@@ -18,16 +18,6 @@ namespace permacache::storage {
 // half of what a hit costs one thread, and most of what it costs when several ask for one key.
 class RecentEntries {
  public:
-  // When an entry was found: in which tier, cleared so often, with which transaction as the last.
-  // While these are the same so is the entry.
-  struct Seen {
-    uint64_t tier = 0;  // no tier has this number
-    uint64_t clears = 0;
-    uint64_t txn = 0;
-
-    friend bool operator==(const Seen&, const Seen&) = default;
-  };
-
   // Larger entries are not kept, so that a thread keeps no more than 256 KiB.
   static constexpr size_t kLargestEntry = 4096;
 
@@ -38,22 +28,22 @@ class RecentEntries {
   RecentEntries(const RecentEntries&) = delete;
   RecentEntries& operator=(const RecentEntries&) = delete;
 
-  // Calls visit(record) and returns true if the entry was found then and kept. The visit may find
-  // other entries.
-  bool Visit(const Place& place, std::string_view key, const Seen& seen,
+  // Calls visit(record) and returns true if the entry was found in this state, and kept. The visit
+  // may find other entries.
+  bool Visit(const Place& place, std::string_view key, const StoreState& seen,
              absl::FunctionRef<void(const Record&)> visit);
 
   // Whether an entry that was just found elsewhere is worth keeping: if no other was looked for in
   // its slot since it was found the last time. Of many that are asked for in turn none is.
   bool IsRepeated(const Place& place);
 
-  void Keep(MemoryEntry::Share entry, const Seen& seen);
+  void Keep(MemoryEntry::Share entry, const StoreState& seen);
 
  private:
   static constexpr size_t kSlots = 64;
 
   struct Slot {
-    Seen seen;
+    StoreState seen;
     MemoryEntry::Share entry;
     KeyDigest candidate = {};  // of the last entry that was found elsewhere
     int visitors = 0;          // on this thread's stack

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -93,6 +94,15 @@ enum class Verdict : uint8_t { kKeep, kRemove };
 // Told how far something that takes long has come, in the thread that asked for it.
 using OnProgress = absl::FunctionRef<void(int64_t done, int64_t total)>;
 
+// What a store held at some time.
+struct StoreState {
+  uint64_t tier = 0;  // what keeps its entries in memory; none has this number
+  uint64_t clears = 0;
+  uint64_t txn = 0;
+
+  friend bool operator==(const StoreState&, const StoreState&) = default;
+};
+
 class Store {
  public:
   Store() = default;
@@ -105,6 +115,10 @@ class Store {
   // this store again.
   virtual absl::StatusOr<bool> Get(std::string_view key,
                                    absl::FunctionRef<void(const Record&)> visit) = 0;
+
+  // While this returns the same, Get finds what it found between. Nothing if that cannot be told at
+  // the price of some loads, or is not to be made use of.
+  virtual std::optional<StoreState> State() { return std::nullopt; }
 
   // Stores a record in place of an earlier one. When it returns OK, every later Get of this process
   // finds it; every later Get of any process does, also after a crash or a loss of power, where the

@@ -12,7 +12,7 @@
 namespace permacache::storage {
 namespace {
 
-constexpr RecentEntries::Seen kSeen = {.tier = 1, .clears = 0, .txn = 7};
+constexpr StoreState kSeen = {.tier = 1, .clears = 0, .txn = 7};
 
 Place At(std::string_view key) { return {0, DigestOfKey(key)}; }
 
@@ -21,7 +21,7 @@ MemoryEntry::Share EntryOf(std::string_view key, std::string_view value) {
 }
 
 std::optional<std::string> Find(RecentEntries& entries, std::string_view key,
-                                const RecentEntries::Seen& seen = kSeen) {
+                                const StoreState& seen = kSeen) {
   std::optional<std::string> value;
   entries.Visit(At(key), key, seen, [&](const Record& record) { value = record.value; });
   return value;

@@ -1,4 +1,4 @@
-#include "permacache/memoize/recent_keys.h"
+#include "permacache/memoize/recent_calls.h"
 
 #include <atomic>
 
@@ -10,6 +10,7 @@ constexpr size_t kLongestText = 256;
 
 struct Slot {
   ScalarCall call;
+  RecentResult result;  // in no state if there is none
   size_t size = 0;
   std::array<char, kLongestText> text;
 };
@@ -43,7 +44,18 @@ void KeepRecentKey(const ScalarCall& call, std::string_view text) {
   if (text.size() > kLongestText) return;
   Slot& slot = SlotOf(call);
   slot.call = call;
+  slot.result = {};
   slot.size = text.copy(slot.text.data(), text.size());
+}
+
+const RecentResult* FindRecentResult(const ScalarCall& call, const storage::StoreState& state) {
+  const Slot& slot = SlotOf(call);
+  return slot.result.state == state && slot.call == call ? &slot.result : nullptr;
+}
+
+void KeepRecentResult(const ScalarCall& call, const RecentResult& result) {
+  Slot& slot = SlotOf(call);
+  if (slot.call == call) slot.result = result;
 }
 
 }  // namespace permacache::memoize
