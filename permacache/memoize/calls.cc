@@ -136,7 +136,8 @@ FunctionCache::Lookup Calls::Look(std::string_view key, const TypedCall& call, H
     if (is_audited && status.ok()) stored = record.value;
     *hit = {.from_memory = record.from_memory,
             .bytes = record.value.size(),
-            .compute_time = record.compute_time};
+            .compute_time = record.compute_time,
+            .state = record.state};
     return status;
   });
   if (lookup != FunctionCache::Lookup::kHit) return lookup;

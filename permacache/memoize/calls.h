@@ -109,6 +109,7 @@ class Calls {
     bool from_memory = false;
     size_t bytes = 0;
     std::chrono::nanoseconds compute_time = {};
+    storage::StoreState state = {};  // see storage::Record
   };
 
   // Says whether it is a hit.

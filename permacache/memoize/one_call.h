@@ -140,8 +140,10 @@ class OneCall {
     }
     std::optional<Calls::Hit> hit;
     Make([&](const CallKey& key, const TypedCall& call) { hit = calls.Answer(key, call); });
-    if (state && hit) {
-      KeepRecentResult(scalars, {.state = *state,
+    // The state in which it was found: the one from before may know of a commit that the look-up
+    // did not yet see.
+    if (state && hit && hit->state.tier != 0) {
+      KeepRecentResult(scalars, {.state = hit->state,
                                  .bytes = hit->bytes,
                                  .compute_time = hit->compute_time,
                                  .value = RecentResult::ToValue(*stored_)});

@@ -48,7 +48,7 @@ void KeepRecentKey(const ScalarCall& call, std::string_view text);
 
 // The result of a call, as it was found.
 struct RecentResult {
-  storage::StoreState state = {};  // of the store before it was looked up
+  storage::StoreState state = {};  // of the store in which it was found
   size_t bytes = 0;                // of its record's value
   std::chrono::nanoseconds compute_time = {};
   uint64_t value = 0;

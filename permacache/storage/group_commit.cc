@@ -150,6 +150,7 @@ absl::Status GroupCommit::Instead(absl::FunctionRef<bool(const Place&)> drop,
     std::erase_if(waiting_.entries, [&](const auto& waiting) {
       if (!drop(waiting.first)) return false;
       waiting_bytes_ -= waiting.second->bytes.size();
+      if (waiting.second->held != nullptr) --waiting_held_;
       dropped.push_back(waiting.second);
       return true;
     });

@@ -113,10 +113,12 @@ class LmdbEnvironment {
   bool FindInMemory(const Place& place, std::string_view key,
                     absl::FunctionRef<void(const Record&)> visit);
 
-  // Keeps a record that was read in this transaction.
-  void KeepInMemory(uint64_t transaction, const Place& place, std::string_view key,
-                    const Record& record) {
+  // Keeps a record that was read in this transaction; returns the state in which others find it,
+  // too. That is not always State(): readers are let at a commit later than the file shows it.
+  StoreState KeepInMemory(uint64_t transaction, const Place& place, std::string_view key,
+                          const Record& record) {
     memory_.Insert(place, key, record, transaction);
+    return memory_.StateAt(transaction);
   }
 
   // The large values of its entries.

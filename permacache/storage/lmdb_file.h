@@ -172,8 +172,8 @@ class LmdbFile {
   // Whether LMDB may follow the file's pages. Who finds out does so alone, as it takes time.
   std::atomic<bool> is_sound_ = false;
   std::mutex check_mutex_;
-  absl::Status damage_;  // that was found; guarded by check_mutex_, as is when that was
-  std::chrono::nanoseconds damage_time_ = std::chrono::nanoseconds(0);
+  absl::Status damage_;  // that was found; guarded by check_mutex_, as is when to look again
+  std::chrono::nanoseconds next_check_ = std::chrono::nanoseconds(0);
 
   LmdbMap map_;
   CommitWatch commits_;

@@ -1,5 +1,8 @@
 // How an LMDB data file is read: the part of LmdbFile that decides what of the file is checked, and
 // when.
+#include <algorithm>
+#include <chrono>
+
 #include "absl/strings/str_cat.h"
 #include "permacache/storage/coarse_clock.h"
 #include "permacache/storage/lmdb_check.h"
@@ -12,8 +15,10 @@ namespace {
 // A page that is reached by way of a meta page that another process is writing looks damaged.
 constexpr int kReadsBeforeDamaged = 10;
 
-// Whoever writes to a damaged file would have all of it read again.
-constexpr auto kPauseBetweenChecks = std::chrono::seconds(1);
+// Whoever writes to a damaged file would have all of it read again: not before so many times as
+// long as that took.
+constexpr int kShareOfChecks = 10;
+constexpr auto kLeastPauseBetweenChecks = std::chrono::seconds(1);
 
 bool MayBeOverSoon(const absl::Status& trouble) {
   return absl::IsDataLoss(trouble) || absl::IsUnavailable(trouble);
@@ -50,11 +55,14 @@ absl::Status LmdbFile::CheckFile() {
   if (is_sound_.load(std::memory_order_acquire)) return absl::OkStatus();
   std::lock_guard lock(check_mutex_);
   if (is_sound_.load(std::memory_order_relaxed)) return absl::OkStatus();
-  if (!damage_.ok() && CoarseTick() - damage_time_ < kPauseBetweenChecks) return damage_;
+  const std::chrono::nanoseconds begin = CoarseTick();
+  if (!damage_.ok() && begin < next_check_) return damage_;
   absl::Status status = CheckWholeFile();
   is_sound_.store(status.ok(), std::memory_order_release);
   damage_ = absl::IsDataLoss(status) ? status : absl::OkStatus();
-  damage_time_ = CoarseTick();
+  const std::chrono::nanoseconds end = CoarseTick();
+  next_check_ = end + std::max<std::chrono::nanoseconds>(kLeastPauseBetweenChecks,
+                                                         kShareOfChecks * (end - begin));
   return status;
 }
 

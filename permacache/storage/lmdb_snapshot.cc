@@ -208,6 +208,7 @@ int LmdbSnapshot::Find(const Place& place, std::string_view* bytes) {
 }
 
 absl::Status LmdbSnapshot::TryFind(const Place& place, std::string_view* bytes, bool* found) {
+  pieces_.clear();
   if (absl::Status status = OpenGeneration(place.generation); !status.ok()) return status;
   if (!entries_) return absl::OkStatus();
   const std::string_view key(reinterpret_cast<const char*>(place.digest.data()),

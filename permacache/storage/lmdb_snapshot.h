@@ -27,7 +27,8 @@ class LmdbSnapshot {
   LmdbSnapshot(LmdbMap& file, uint64_t transaction, bool is_sound)
       : file_(file), transaction_(transaction), is_sound_(is_sound) {}
 
-  // Returns an LMDB error code, MDB_NOTFOUND if there is no such entry.
+  // Returns an LMDB error code, MDB_NOTFOUND if there is no such entry. `*bytes` lie where they are
+  // until the next call.
   //
   // What is found is what the file says, and as good as its own checksum. That there is nothing is
   // certain: the pages that say so are checked as CheckPages does it.

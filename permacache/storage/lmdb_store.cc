@@ -176,8 +176,9 @@ int LmdbStore::GetFromDisk(LmdbSnapshot& snapshot, const Opened& here, const Pla
   std::string_view bytes;
   const int error = snapshot.Find(place, &bytes);
   const auto keep_and_visit = [&](const Record& record) {
-    here.environment->KeepInMemory(snapshot.transaction(), place, key, record);
-    visit(record);
+    Record found_now = record;
+    found_now.state = here.environment->KeepInMemory(snapshot.transaction(), place, key, record);
+    visit(found_now);
   };
   if (error == 0) *found = OpenRecord(bytes, key, keep_and_visit, rest);
   if (error == MDB_NOTFOUND) *found = false;

@@ -49,13 +49,14 @@ struct MemoryEntry {
 
   const char* text() const { return reinterpret_cast<const char*>(this + 1); }
   std::string_view key() const { return {text(), key_size}; }
-  Record record() const {
+  Record record(const StoreState& state) const {
     return {.value = {text() + key_size, value_size},
             .created = created,
             .compute_time = compute_time,
-            .from_memory = true};
+            .from_memory = true,
+            .state = state};
   }
-  size_t size() const { return SizeOf(key(), record()); }
+  size_t size() const { return SizeOf(key(), record({})); }
 
   const Place place;
   std::atomic<uint32_t> shares = 1;

@@ -64,8 +64,9 @@ class alignas(kCacheLine) MemoryTier::Shard {
   // Whether an entry of this place is worth its room. While there is plenty all are; then only
   // those that were offered before, so that a tour through more entries than there is room for
   // drops none that are used, and costs little more than reading them.
-  bool Admits(const Place& place, size_t most_bytes) {
+  bool Admits(const Place& place, size_t most_bytes, uint64_t txn) {
     std::lock_guard lock(mutex_);
+    if (txn > epoch_) Advance(txn);
     if (bytes_ <= most_bytes / kShareOfPlenty) return true;
     if (offered_.empty()) {
       offered_.resize(std::bit_floor(std::max<size_t>(most_bytes / kBytesPerOffer, 1)));
@@ -226,7 +227,7 @@ bool MemoryTier::Find(const Place& place, std::string_view key, uint64_t last_tx
   const MemoryEntry::Share entry = ShardOf(place).Find(place, key, last_txn);
   if (entry == nullptr) return false;
   if (recent != nullptr && recent->IsRepeated(place)) recent->Keep(entry->NewShare(), seen);
-  visit(entry->record());
+  visit(entry->record(seen));
   return true;
 }
 
@@ -234,7 +235,7 @@ void MemoryTier::Insert(const Place& place, std::string_view key, const Record& 
                         uint64_t txn) {
   if (MemoryEntry::SizeOf(key, record) > most_bytes_ / kShareOfLargest) return;
   Shard& shard = ShardOf(place);
-  if (!shard.Admits(place, most_bytes_ / kShards)) return;
+  if (!shard.Admits(place, most_bytes_ / kShards, txn)) return;
   shard.Insert(MemoryEntry::Make(place, key, record, txn), most_bytes_ / kShards);
 }
 

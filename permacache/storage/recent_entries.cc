@@ -30,7 +30,7 @@ bool RecentEntries::Visit(const Place& place, std::string_view key, const StoreS
   if (slot.seen != seen || slot.entry->place != place || slot.entry->key() != key) return false;
   ++slot.visitors;
   const absl::Cleanup leave = [&] { --slot.visitors; };
-  visit(slot.entry->record());
+  visit(slot.entry->record(seen));
   return true;
 }
 

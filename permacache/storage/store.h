@@ -47,6 +47,15 @@ enum class Durability : uint8_t {
 
 using TimePoint = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
+// What a store held at some time.
+struct StoreState {
+  uint64_t tier = 0;  // what keeps its entries in memory; none has this number
+  uint64_t clears = 0;
+  uint64_t txn = 0;
+
+  friend bool operator==(const StoreState&, const StoreState&) = default;
+};
+
 // A stored result. The value belongs to whoever made the record.
 struct Record {
   std::string_view value;
@@ -67,6 +76,10 @@ struct Record {
   // the value, which must be given all the same; if the file has become another meanwhile, the
   // value counts. Whoever opened it closes it.
   int file = -1;
+
+  // In what Get visits: while the store's State() is this, Get finds the same. With no tier where
+  // that is not known.
+  StoreState state = {};
 };
 
 struct KeyedRecord {
@@ -93,15 +106,6 @@ enum class Verdict : uint8_t { kKeep, kRemove };
 
 // Told how far something that takes long has come, in the thread that asked for it.
 using OnProgress = absl::FunctionRef<void(int64_t done, int64_t total)>;
-
-// What a store held at some time.
-struct StoreState {
-  uint64_t tier = 0;  // what keeps its entries in memory; none has this number
-  uint64_t clears = 0;
-  uint64_t txn = 0;
-
-  friend bool operator==(const StoreState&, const StoreState&) = default;
-};
 
 class Store {
  public:

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -131,6 +132,30 @@ TEST_F(RecentResultTest, IsNoneAfterForgetAndClear) {
   value_ = 3;
   f.Clear();
   EXPECT_EQ(f(1), 3);
+}
+
+// A commit can be seen in the file before readers are let at it, for as long as the disk takes.
+TEST_F(RecentResultTest, IsNotTheOneThatIsForgottenWhileItIsLookedUp) {
+  constexpr int kRounds = 100;
+  std::atomic<int> computed = 0;
+  const auto f = cache_.Memoize(
+      "g", [&](int) { return ++computed; }, "x"_a);
+  for (int round = 0; round < kRounds; ++round) {
+    f(1);
+    SyncAll();
+    const int before = computed;
+    std::atomic<int> calls = 0;
+    std::atomic<bool> is_forgotten = false;
+    std::thread caller([&] {
+      for (; !is_forgotten; ++calls) f(1);
+      f(1);
+    });
+    while (calls < 10) std::this_thread::yield();
+    f.Forget(1);
+    is_forgotten = true;
+    caller.join();
+    ASSERT_EQ(computed, before + 1) << round;
+  }
 }
 
 TEST_F(RecentResultTest, IsThatOfAnotherProcessOnceThatHasStoredIt) {
