@@ -92,7 +92,7 @@ std::string Draw(const Chart& chart) {
     svg += Text(kLeft - 8, at + 4, "end", PowerOfTen(power));
   }
   svg += Text((kLeft + kWidth - kRight) / 2, kHeight - 18, "middle", chart.x_label);
-  svg += Text(8, kTop - 4, "start", chart.y_label);
+  svg += Text(8, kTop - 20, "start", chart.y_label);
   size_t number = 0;
   for (const Series& series : chart.series) {
     if (series.points.empty()) continue;

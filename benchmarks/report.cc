@@ -3,8 +3,8 @@
 //
 //   ./bazelw run -c opt //benchmarks:report -- [--quick] [--json=FILE] [--svg=FILE]
 //
-// --quick      caches of at most a million entries instead of ten, and fewer repetitions: about
-//              three minutes instead of twenty
+// --quick      caches of at most a million entries instead of ten, and fewer repetitions: one to
+//              three minutes
 // --json=FILE  a list of objects with work, ours, against, ratio, goal, met; the peer's name is in
 //              "peer", the unit of both figures in "unit", and why a figure is null in "missing"
 // --svg=FILE   hit cost against the number of entries, and hashing against the size of an array
