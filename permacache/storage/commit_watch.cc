@@ -13,12 +13,18 @@ CommitWatch::~CommitWatch() {
   if (pages_ != nullptr) munmap(const_cast<char*>(pages_), lmdb::kMetaPages * page_size_);
 }
 
-// Somebody may be looking: there are zeros in place of the file from one moment to the next. Should
-// that fail, the file stays mapped for as long as this object lives.
+// Somebody may be looking: zeros take the place of the file from one moment to the next. By mremap,
+// as the thread sanitizer takes a fixed mmap for a write. Should that fail, the file stays mapped
+// for as long as this object lives.
 void CommitWatch::Close() {
   if (pages_ == nullptr) return;
-  mmap(const_cast<char*>(pages_), lmdb::kMetaPages * page_size_, PROT_READ,
-       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  const size_t size = lmdb::kMetaPages * page_size_;
+  void* zeros = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (zeros == MAP_FAILED) return;
+  if (mremap(zeros, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, const_cast<char*>(pages_)) ==
+      MAP_FAILED) {
+    munmap(zeros, size);
+  }
 }
 
 absl::Status CommitWatch::Open(int fd, size_t page_size) {
