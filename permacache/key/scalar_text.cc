@@ -62,18 +62,7 @@ bool AppendFewDecimals(std::string& text, double value) {
   char digits[24];
   const auto [end, error] = std::to_chars(digits, std::end(digits), scaled);
   const auto count = static_cast<int>(end - digits);
-  if (decimals == 0) {
-    text.append(digits, count);
-    text += ".0";
-  } else if (count > decimals) {
-    text.append(digits, count - decimals);
-    text += '.';
-    text.append(end - decimals, decimals);
-  } else {
-    text += "0.";
-    text.append(decimals - count, '0');
-    text.append(digits, count);
-  }
+  AppendPositional(text, {digits, static_cast<size_t>(count)}, count - decimals - 1);
   return true;
 }
 
