@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "permacache/hash/hash.h"
+#include "permacache/storage/of_this_thread.h"
 
 namespace permacache::memoize {
 namespace {
@@ -11,29 +12,23 @@ namespace {
 constexpr size_t kEnoughForMostKeys = 256;
 constexpr size_t kMostToKeep = size_t{64} << 10;
 
-// Programs may call functions until their very end, after the objects of their threads are gone.
-thread_local bool is_gone = false;
-
 struct TextMemory {
-  ~TextMemory() { is_gone = true; }
-
   std::string text;
 };
-
-thread_local TextMemory memory;
 
 }  // namespace
 
 std::string TakeTextMemory() {
   std::string text;
-  if (!is_gone) text.swap(memory.text);
+  if (auto* memory = storage::OfThisThread<TextMemory>()) text.swap(memory->text);
   text.clear();
   text.reserve(kEnoughForMostKeys);
   return text;
 }
 
 void GiveTextMemory(std::string text) {
-  if (!is_gone && text.capacity() <= kMostToKeep) memory.text.swap(text);
+  if (text.capacity() > kMostToKeep) return;
+  if (auto* memory = storage::OfThisThread<TextMemory>()) memory->text.swap(text);
 }
 
 void CallKeyWriter::FileMember(std::string_view name, const std::filesystem::path& path) {

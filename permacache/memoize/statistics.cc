@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "permacache/memoize/statistics_file.h"
-#include "permacache/memoize/thread_number.h"
+#include "permacache/memoize/thread_slot.h"
 
 namespace permacache {
 namespace memoize {
@@ -113,7 +113,7 @@ void Statistics::CountHit(bool from_memory, size_t bytes, std::chrono::nanosecon
 }
 
 void Statistics::Add(Kind kind, int64_t number) {
-  const size_t thread = ThreadNumber::OfThisThread();
+  const size_t thread = ThreadSlot::OfThisThread();
   if (thread < kCounts - 1) {  // nobody else writes there
     std::atomic<int64_t>& mine = counts_[thread].numbers[kind];
     mine.store(mine.load(std::memory_order_relaxed) + number, std::memory_order_relaxed);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "permacache/storage/memory_entry.h"
+#include "permacache/storage/of_this_thread.h"
 #include "permacache/storage/recent_entries.h"
 
 namespace permacache::storage {
@@ -222,7 +223,7 @@ MemoryTier::Shard& MemoryTier::ShardOf(const Place& place) const {
 bool MemoryTier::Find(const Place& place, std::string_view key, uint64_t last_txn,
                       absl::FunctionRef<void(const Record&)> visit) {
   const StoreState seen = StateAt(last_txn);
-  RecentEntries* const recent = RecentEntries::OfThisThread();
+  RecentEntries* const recent = OfThisThread<RecentEntries>();
   if (recent != nullptr && recent->Visit(place, key, seen, visit)) return true;
   const MemoryEntry::Share entry = ShardOf(place).Find(place, key, last_txn);
   if (entry == nullptr) return false;

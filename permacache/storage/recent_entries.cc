@@ -5,25 +5,6 @@
 #include "absl/cleanup/cleanup.h"
 
 namespace permacache::storage {
-namespace {
-
-// Programs may use caches until their very end, after the objects of their threads are gone.
-thread_local bool is_gone = false;
-
-struct OneThread {
-  ~OneThread() { is_gone = true; }
-
-  RecentEntries entries;
-};
-
-}  // namespace
-
-RecentEntries* RecentEntries::OfThisThread() {
-  if (is_gone) return nullptr;
-  static thread_local OneThread thread;
-  return &thread.entries;
-}
-
 bool RecentEntries::Visit(const Place& place, std::string_view key, const StoreState& seen,
                           absl::FunctionRef<void(const Record&)> visit) {
   Slot& slot = SlotOf(place);

@@ -21,9 +21,6 @@ class RecentEntries {
   // Larger entries are not kept, so that a thread keeps no more than 256 KiB.
   static constexpr size_t kLargestEntry = 4096;
 
-  // Null while the thread ends.
-  static RecentEntries* OfThisThread();
-
   RecentEntries() = default;
   RecentEntries(const RecentEntries&) = delete;
   RecentEntries& operator=(const RecentEntries&) = delete;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "permacache/storage/memory_tier.h"
+#include "permacache/storage/of_this_thread.h"
 
 namespace permacache::storage {
 namespace {
@@ -81,9 +82,9 @@ TEST(RecentEntriesTest, AnEntryStaysWhileItIsVisited) {
 }
 
 TEST(RecentEntriesTest, AThreadSeesNoneOfAnother) {
-  RecentEntries::OfThisThread()->Keep(EntryOf("a", "1"), kSeen);
-  std::thread([] { EXPECT_EQ(Find(*RecentEntries::OfThisThread(), "a"), std::nullopt); }).join();
-  EXPECT_EQ(Find(*RecentEntries::OfThisThread(), "a"), "1");
+  OfThisThread<RecentEntries>()->Keep(EntryOf("a", "1"), kSeen);
+  std::thread([] { EXPECT_EQ(Find(*OfThisThread<RecentEntries>(), "a"), std::nullopt); }).join();
+  EXPECT_EQ(Find(*OfThisThread<RecentEntries>(), "a"), "1");
 }
 
 // By way of the tier, whose entry is found often enough to be kept here.

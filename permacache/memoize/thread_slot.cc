@@ -1,4 +1,4 @@
-#include "permacache/memoize/thread_number.h"
+#include "permacache/memoize/thread_slot.h"
 
 #include <atomic>
 #include <bit>
@@ -15,7 +15,7 @@ size_t Take() {
   uint64_t before = taken.load(std::memory_order_relaxed);
   for (;;) {
     const int number = std::countr_one(before);
-    if (number == 64) return ThreadNumber::kNone;
+    if (number == 64) return ThreadSlot::kNone;
     if (taken.compare_exchange_weak(before, before | uint64_t{1} << number,
                                     std::memory_order_acquire)) {
       return number;
@@ -23,7 +23,7 @@ size_t Take() {
   }
 }
 
-constexpr size_t kNotAsked = ThreadNumber::kNone - 1;
+constexpr size_t kNotAsked = ThreadSlot::kNone - 1;
 
 // Without a destructor, as programs may call functions until their very end.
 thread_local size_t number = kNotAsked;
@@ -31,13 +31,13 @@ thread_local size_t number = kNotAsked;
 struct GiveBack {
   ~GiveBack() {
     if (number < 64) taken.fetch_and(~(uint64_t{1} << number), std::memory_order_release);
-    number = ThreadNumber::kNone;
+    number = ThreadSlot::kNone;
   }
 };
 
 }  // namespace
 
-size_t ThreadNumber::OfThisThread() {
+size_t ThreadSlot::OfThisThread() {
   if (number == kNotAsked) {
     static thread_local GiveBack give_back;
     number = Take();

@@ -1,12 +1,12 @@
 // Small numbers for threads.
-#ifndef PERMACACHE_MEMOIZE_THREAD_NUMBER_H_
-#define PERMACACHE_MEMOIZE_THREAD_NUMBER_H_
+#ifndef PERMACACHE_MEMOIZE_THREAD_SLOT_H_
+#define PERMACACHE_MEMOIZE_THREAD_SLOT_H_
 
 #include <cstddef>
 
 namespace permacache::memoize {
 
-class ThreadNumber {
+class ThreadSlot {
  public:
   // Greater than the number of any thread.
   static constexpr size_t kNone = ~size_t{0};
@@ -19,4 +19,4 @@ class ThreadNumber {
 
 }  // namespace permacache::memoize
 
-#endif  // PERMACACHE_MEMOIZE_THREAD_NUMBER_H_
+#endif  // PERMACACHE_MEMOIZE_THREAD_SLOT_H_
