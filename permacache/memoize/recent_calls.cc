@@ -33,11 +33,10 @@ uint64_t NewFunctionNumber() {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-bool FindRecentKey(const ScalarCall& call, std::string* text) {
+std::optional<std::string_view> FindRecentKey(const ScalarCall& call) {
   const Slot& slot = SlotOf(call);
-  if (slot.call != call) return false;
-  text->append(slot.text.data(), slot.size);
-  return true;
+  if (slot.call != call) return std::nullopt;
+  return std::string_view(slot.text.data(), slot.size);
 }
 
 void KeepRecentKey(const ScalarCall& call, std::string_view text) {

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <string>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -40,8 +40,9 @@ struct ScalarCall {
 // A number that no other function of this process has or had.
 uint64_t NewFunctionNumber();
 
-// Appends the key of this call to the empty `text`, if this thread has remembered it.
-bool FindRecentKey(const ScalarCall& call, std::string* text);
+// The key of this call, if this thread has remembered it. Valid until the next call of a function
+// here.
+std::optional<std::string_view> FindRecentKey(const ScalarCall& call);
 
 // Remembers a key, in place of another one.
 void KeepRecentKey(const ScalarCall& call, std::string_view text);

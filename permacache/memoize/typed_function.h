@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -139,6 +140,24 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
     return key;
   }
 
+  // The same of a call that may well have been made a moment ago.
+  CallKey KeyOfCall(const Arguments& arguments) const {
+    if constexpr (kIsScalar) {
+      const ScalarCall call = ScalarsOf(arguments);
+      if (const std::optional<std::string_view> recent = FindRecentKey(call)) {
+        CallKey key;
+        key.text = TakeTextMemory();
+        key.text += *recent;
+        return key;
+      }
+      CallKey key = KeyOf(arguments);
+      KeepRecentKey(call, key.text);
+      return key;
+    } else {
+      return KeyOf(arguments);
+    }
+  }
+
   ScalarCall ScalarsOf(const Arguments& arguments) const {
     ScalarCall call{.function = number};
     [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
@@ -146,22 +165,6 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
     }
     (Indices());
     return call;
-  }
-
-  // The same of a call that may well have been made a moment ago.
-  CallKey KeyOfCall(const Arguments& arguments) const {
-    if constexpr (kIsScalar) {
-      const ScalarCall call = ScalarsOf(arguments);
-      CallKey key;
-      key.text = TakeTextMemory();
-      if (FindRecentKey(call, &key.text)) return key;
-      GiveTextMemory(std::move(key.text));
-      key = KeyOf(arguments);
-      KeepRecentKey(call, key.text);
-      return key;
-    } else {
-      return KeyOf(arguments);
-    }
   }
 
   // The function need not be const.

@@ -22,8 +22,7 @@ namespace {
 using namespace permacache::literals;
 
 std::string Found(const ScalarCall& call) {
-  std::string text;
-  return FindRecentKey(call, &text) ? text : "nothing";
+  return std::string(FindRecentKey(call).value_or("nothing"));
 }
 
 TEST(RecentCallsTest, FindsTheKeyOfTheSameFunctionAndArgumentsAlone) {
