@@ -4,7 +4,8 @@
 // write the parts, little end first and of fixed width, into a string instead of a stream, and
 // read them back without ever reading or allocating beyond what is there.
 //
-// An object belongs to one thread at a time.
+// An object belongs to one thread at a time. What does not depend on the values' types is in
+// archive.cc, so that programs compile fast: what cereal keeps in an archive takes long.
 #ifndef PERMACACHE_CODEC_ARCHIVE_H_
 #define PERMACACHE_CODEC_ARCHIVE_H_
 
@@ -12,20 +13,16 @@
 #include <array>
 #include <bit>
 #include <cereal/cereal.hpp>
-#include <cereal/types/memory.hpp>
 #include <charconv>
 #include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <locale>
 #include <map>
 #include <memory>
 #include <set>
-#include <sstream>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
@@ -63,7 +60,10 @@ concept OwnEncoder = std::derived_from<Archive, cereal::OutputArchive<Archive>>;
 class Encoder : public cereal::OutputArchive<Encoder> {
  public:
   // Appends to `*bytes`, which must outlive the encoder.
-  explicit Encoder(std::string* bytes) : OutputArchive(this), bytes_(bytes) {}
+  explicit Encoder(std::string* bytes);
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+  ~Encoder();
 
   template <PortableNumber T>
   void PutNumber(T number) {
@@ -119,7 +119,10 @@ concept OwnDecoder = std::derived_from<Archive, TypedPointers<Archive>>;
 class Decoder : public TypedPointers<Decoder> {
  public:
   // The bytes must outlive the decoder.
-  explicit Decoder(std::string_view bytes) : TypedPointers(this), rest_(bytes) {}
+  explicit Decoder(std::string_view bytes);
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+  ~Decoder();
 
   template <PortableNumber T>
   T TakeNumber() {
@@ -179,15 +182,9 @@ void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder, T& value) {
 }
 
 // Whether all of `text` is a number, as std::to_chars writes it.
-template <std::floating_point T>
-bool ParseDecimal(std::string_view text, T& number) {
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, number);
-  if (error != std::errc::result_out_of_range) return error == std::errc() && end == last;
-  std::istringstream stream{std::string(text)};  // as libstdc++ says of subnormal numbers, too
-  stream.imbue(std::locale::classic());
-  return stream >> number && stream.peek() == std::istringstream::traits_type::eof();
-}
+bool ParseDecimal(std::string_view text, float& number);
+bool ParseDecimal(std::string_view text, double& number);
+bool ParseDecimal(std::string_view text, long double& number);
 
 // long double has another width on each machine, but the same decimal text.
 template <std::same_as<long double> T>
@@ -260,17 +257,6 @@ void CEREAL_LOAD_FUNCTION_NAME(Archive& decoder, std::multiset<Key, Less, Alloca
     decoder(key);
     set.emplace_hint(set.end(), std::move(key));
   }
-}
-
-// Its address tells one type from all others.
-template <class T>
-inline constexpr char kSharedType = 0;
-
-template <class T>
-requires(!std::is_polymorphic_v<T>) void CEREAL_LOAD_FUNCTION_NAME(Decoder& decoder,
-                                                                   std::shared_ptr<T>& pointer) {
-  decoder.ExpectShared(&kSharedType<std::remove_const_t<T>>);
-  decoder(cereal::memory_detail::make_ptr_wrapper(pointer));
 }
 
 template <class T>

@@ -18,7 +18,6 @@
 #include <cereal/types/forward_list.hpp>
 #include <cereal/types/list.hpp>
 #include <cereal/types/map.hpp>
-#include <cereal/types/memory.hpp>
 #include <cereal/types/optional.hpp>
 #include <cereal/types/set.hpp>
 #include <cereal/types/string.hpp>
@@ -30,16 +29,17 @@
 #include <cereal/types/vector.hpp>
 #include <cstdint>
 #include <exception>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "permacache/codec/aggregate.h"
 #include "permacache/codec/archive.h"
 #include "permacache/codec/encoding.h"
 #include "permacache/codec/json_archive.h"
+#include "permacache/codec/pointers.h"
 #include "permacache/codec/shape.h"
 #include "permacache/json/json.h"
 
@@ -139,11 +139,16 @@ bool HasShapeOf(std::string_view bytes) {
   return internal::IsBinaryOf<T>(bytes) || internal::IsJsonOf<T>(bytes);
 }
 
-// The value of either encoding.
-// kFailedPrecondition: a value of another type, or of T as it was before a change.
-// kDataLoss: a T, but with too few, too many or impossible bytes.
+// Bytes of the right type that are no value: they are too few, too many or impossible.
+class DecodeError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The value of either encoding. Nothing if it is of another type, or of T as it was before a
+// change. Throws DecodeError.
 template <class T>
-absl::StatusOr<T> Decode(std::string_view bytes) {
+std::optional<T> Decode(std::string_view bytes) {
   static_assert(std::is_default_constructible_v<T>,
                 "permacache: a result must be default-constructible, as reading it back fills in "
                 "an empty one");
@@ -155,9 +160,9 @@ absl::StatusOr<T> Decode(std::string_view bytes) {
       return internal::DecodeJson<T>(bytes.substr(internal::JsonHead<T>().size()));
     }
   } catch (const std::exception& error) {
-    return absl::DataLossError(std::string("the stored value cannot be decoded: ") + error.what());
+    throw DecodeError(std::string("the stored value cannot be decoded: ") + error.what());
   }
-  return absl::FailedPreconditionError("the stored value is of another type: not " + Shape<T>());
+  return std::nullopt;
 }
 
 }  // namespace permacache::codec

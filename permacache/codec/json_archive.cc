@@ -6,6 +6,13 @@ namespace permacache::codec {
 
 using Kind = json::Reader::Kind;
 
+JsonEncoder::JsonEncoder(json::Writer* writer) : OutputArchive(this), writer_(*writer) {}
+JsonEncoder::~JsonEncoder() = default;
+
+JsonDecoder::JsonDecoder(json::Reader* reader, uint64_t limit)
+    : TypedPointers(this), reader_(*reader), limit_(limit) {}
+JsonDecoder::~JsonDecoder() = default;
+
 // Gives the value that comes next its place in the node around it.
 void JsonEncoder::BeginPart() {
   const std::string name = std::exchange(name_, {});

@@ -11,7 +11,6 @@
 #include <bit>
 #include <bitset>
 #include <cereal/cereal.hpp>
-#include <cereal/types/memory.hpp>
 #include <charconv>
 #include <cmath>
 #include <concepts>
@@ -41,7 +40,10 @@ inline constexpr size_t kDeepestJson = 1000;
 class JsonEncoder : public cereal::OutputArchive<JsonEncoder>, public cereal::traits::TextArchive {
  public:
   // The writer must outlive the encoder.
-  explicit JsonEncoder(json::Writer* writer) : OutputArchive(this), writer_(*writer) {}
+  explicit JsonEncoder(json::Writer* writer);
+  JsonEncoder(const JsonEncoder&) = delete;
+  JsonEncoder& operator=(const JsonEncoder&) = delete;
+  ~JsonEncoder();
 
   void SetName(std::string_view name) { name_ = name; }  // of the next part
   void BeginNode(bool is_range);
@@ -72,8 +74,10 @@ class JsonEncoder : public cereal::OutputArchive<JsonEncoder>, public cereal::tr
 class JsonDecoder : public TypedPointers<JsonDecoder>, public cereal::traits::TextArchive {
  public:
   // The reader must outlive the decoder. No length of a container may be greater than `limit`.
-  JsonDecoder(json::Reader* reader, uint64_t limit)
-      : TypedPointers(this), reader_(*reader), limit_(limit) {}
+  JsonDecoder(json::Reader* reader, uint64_t limit);
+  JsonDecoder(const JsonDecoder&) = delete;
+  JsonDecoder& operator=(const JsonDecoder&) = delete;
+  ~JsonDecoder();
 
   void SetName(std::string_view name) { name_ = name; }  // that the next part must have
   void BeginNode(bool is_range);
@@ -337,13 +341,6 @@ void CEREAL_SAVE_FUNCTION_NAME(JsonEncoder& encoder, const cereal::NameValuePair
 template <class T>
 void CEREAL_LOAD_FUNCTION_NAME(JsonDecoder& decoder, cereal::NameValuePair<T>& member) {
   decoder(member.value);
-}
-
-template <class T>
-requires(!std::is_polymorphic_v<T>) void CEREAL_LOAD_FUNCTION_NAME(JsonDecoder& decoder,
-                                                                   std::shared_ptr<T>& pointer) {
-  decoder.ExpectShared(&kSharedType<std::remove_const_t<T>>);
-  decoder(cereal::memory_detail::make_ptr_wrapper(pointer));
 }
 
 }  // namespace permacache::codec

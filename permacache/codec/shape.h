@@ -64,13 +64,27 @@ struct Known<std::optional<T>> : std::true_type {
 };
 
 template <class T>
-struct Known<std::unique_ptr<T>> : std::true_type {
-  static std::string Shape(Enclosing& e) { return "unique(" + ShapeOf<T>(e) + ")"; }
+std::string PointerShape(const char* kind, Enclosing& e) {
+  static_assert(
+      !std::is_polymorphic_v<T>,
+      "permacache: a pointer to a polymorphic class cannot be stored in a result, as it "
+      "may point to an object of any derived class. Return a std::variant of the classes");
+  return kind + ("(" + ShapeOf<std::remove_const_t<T>>(e)) + ")";
+}
+
+template <class T, class Deleter>
+struct Known<std::unique_ptr<T, Deleter>> : std::true_type {
+  static std::string Shape(Enclosing& e) { return PointerShape<T>("unique", e); }
 };
 
 template <class T>
 struct Known<std::shared_ptr<T>> : std::true_type {
-  static std::string Shape(Enclosing& e) { return "shared(" + ShapeOf<T>(e) + ")"; }
+  static std::string Shape(Enclosing& e) { return PointerShape<T>("shared", e); }
+};
+
+template <class T>
+struct Known<std::weak_ptr<T>> : std::true_type {
+  static std::string Shape(Enclosing& e) { return PointerShape<T>("weak", e); }
 };
 
 template <class... Alternatives>

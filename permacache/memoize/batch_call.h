@@ -18,7 +18,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "permacache/memoize/calls.h"
 #include "permacache/memoize/error.h"
 #include "permacache/memoize/typed_function.h"
@@ -137,7 +136,7 @@ class BatchCall {
   Result Answer() {
     if (function_.calls().IsBypassed()) {
       if (!function_.calls().MayCompute()) {
-        function_.calls().Refuse(FindKeys().ok() && length_ > 0 ? keys_.front() : "a batch");
+        function_.calls().Refuse(!FindKeys() && length_ > 0 ? keys_.front() : "a batch");
       }
       return InvokeInChunks();
     }
@@ -150,23 +149,19 @@ class BatchCall {
   }
 
   bool Contains() {
-    if (!FindKeys().ok()) return false;
+    if (FindKeys()) return false;
     size_t found = 0;
     function_.cache().GetMany(keys_, [&](size_t, const storage::Record& record) {
-      absl::Status status = upgrades_.Accept(record.value);
-      found += status.ok();
-      return status;
+      found += upgrades_.Accept(record.value);
     });
     return found == keys_.size();
   }
 
   LookedUp Lookup() {
-    if (!FindKeys().ok()) return std::nullopt;
+    if (FindKeys()) return std::nullopt;
     size_t found = 0;
     function_.cache().GetMany(keys_, [&](size_t element, const storage::Record& record) {
-      absl::Status status = Decode(element, record.value);
-      found += status.ok();
-      return status;
+      found += Decode(element, record.value);
     });
     if (found < keys_.size()) return std::nullopt;
     return Assemble();
@@ -190,9 +185,8 @@ class BatchCall {
     FindKeysOrThrow();
     std::vector<bool> known(keys_.size(), false);
     BatchPlan plan = function_.calls().Plan(keys_, [&](size_t element, std::string_view value) {
-      absl::Status status = upgrades_.Accept(value);
-      known[element] = status.ok();
-      return status;
+      known[element] = upgrades_.Accept(value);
+      return known[element];
     });
     plan.elements = static_cast<int64_t>(length_);
     for (const size_t key : key_of_) plan.cached += known[key];
@@ -226,18 +220,18 @@ class BatchCall {
           first = name;
           length_ = size;
         } else if (size != length_) {
-          throw Error(absl::StrCat("permacache: ", function_.cache().name(), ": the batches \"",
-                                   std::string(first), "\" and \"", std::string(name),
-                                   "\" must be of equal lengths, but have ", length_, " and ", size,
-                                   " elements"));
+          throw Error("permacache: " + function_.cache().name() + ": the batches \"" +
+                      std::string(first) + "\" and \"" + std::string(name) +
+                      "\" must be of equal lengths, but have " + std::to_string(length_) + " and " +
+                      std::to_string(size) + " elements");
         }
       }
     };
     (look(std::integral_constant<size_t, kIndex>()), ...);
   }
 
-  // Which keys there are, each once, and which elements have them.
-  absl::Status FindKeys() {
+  // Which keys there are, each once, and which elements have them; or why that is not known.
+  std::optional<Failure> FindKeys() {
     std::unordered_map<std::string_view, size_t> known;
     known.reserve(length_);
     keys_.reserve(length_);  // they stay where they are
@@ -248,7 +242,7 @@ class BatchCall {
             return function_.KeyOf(std::forward_as_tuple(column[i]...));
           },
           columns_);
-      if (!key.status.ok()) return key.status;
+      if (!key.ok()) return std::move(key.failure);
       const auto before = known.find(key.text);
       key_of_.push_back(before == known.end() ? keys_.size() : before->second);
       if (before == known.end()) {
@@ -259,12 +253,13 @@ class BatchCall {
       GiveTextMemory(std::move(key.text));
     }
     results_.resize(keys_.size());
-    return absl::OkStatus();
+    return std::nullopt;
   }
 
   void FindKeysOrThrow() {
-    const absl::Status status = FindKeys();
-    if (!status.ok()) throw Error("permacache: " + std::string(status.message()));
+    if (const std::optional<Failure> failure = FindKeys()) {
+      throw Error("permacache: " + failure->message);
+    }
   }
 
   Result Invoke() {
@@ -294,9 +289,9 @@ class BatchCall {
     Result computed = is_all ? Invoke() : InvokeOn(elements);
     const auto count = static_cast<size_t>(std::ranges::distance(computed));
     if (count != keys.size()) {
-      throw Error(absl::StrCat("permacache: ", function_.cache().name(), " was given a batch of ",
-                               keys.size(), " elements, but returned ", count,
-                               " results; it must return one for each, in their order"));
+      throw Error("permacache: " + function_.cache().name() + " was given a batch of " +
+                  std::to_string(keys.size()) + " elements, but returned " + std::to_string(count) +
+                  " results; it must return one for each, in their order");
     }
     size_t i = 0;
     for (auto&& result : computed) results_[keys[i++]].emplace(std::move(result));
@@ -310,13 +305,13 @@ class BatchCall {
 
   template <class Answer>
   Result Make(Answer answer) {
-    if (absl::Status status = FindKeys(); !status.ok()) {
-      function_.calls().Begin(status, "a batch whose keys are not known", length_);
+    if (const std::optional<Failure> failure = FindKeys()) {
+      function_.calls().Begin(*failure, "a batch whose keys are not known", length_);
       return InvokeInChunks();
     }
     const auto compute = [&](std::span<const size_t> keys) { Compute(keys); };
     const auto decode = [&](size_t key, std::string_view value) { return Decode(key, value); };
-    const auto keep = [&](std::span<const size_t> keys) { return CheckFiles(keys); };
+    const auto keep = [&](std::span<const size_t> keys) { return ChangeOfFiles(keys); };
     const auto encode = [&](size_t key) {
       return codec::Encode(*results_[key], function_.opened.encoding);
     };
@@ -328,18 +323,18 @@ class BatchCall {
     return Assemble();
   }
 
-  absl::Status Decode(size_t key, std::string_view value) {
-    absl::StatusOr<Element> decoded = upgrades_.Decode(value);
-    if (decoded.ok()) results_[key].emplace(*std::move(decoded));
-    return decoded.status();
+  bool Decode(size_t key, std::string_view value) {
+    std::optional<Element> decoded = upgrades_.Decode(value);
+    if (!decoded) return false;
+    results_[key] = std::move(decoded);
+    return true;
   }
 
-  absl::Status CheckFiles(std::span<const size_t> keys) const {
+  std::optional<Failure> ChangeOfFiles(std::span<const size_t> keys) const {
     for (const size_t key : keys) {
-      absl::Status status = function_.CheckUnchanged({.text = {}, .files = files_[key]});
-      if (!status.ok()) return status;
+      if (std::optional<Failure> change = function_.ChangeOf(files_[key])) return change;
     }
-    return absl::OkStatus();
+    return std::nullopt;
   }
 
   Result Assemble() {

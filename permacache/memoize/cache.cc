@@ -7,7 +7,10 @@
 
 #include "permacache/memoize/error.h"
 #include "permacache/memoize/failure_reporter.h"
+#include "permacache/memoize/file_contents.h"
+#include "permacache/memoize/lazy_store.h"
 #include "permacache/memoize/location.h"
+#include "permacache/memoize/out_file_cache.h"
 #include "permacache/memoize/statistics.h"
 #include "permacache/storage/storage.h"
 
@@ -17,9 +20,8 @@ namespace {
 using SharedStore = std::shared_ptr<storage::Store>;
 using Reporter = std::shared_ptr<memoize::FailureReporter>;
 
-memoize::FunctionCache::OpenStore OpenOnDisk(const std::filesystem::path& folder,
-                                             size_t memory_bytes, const FunctionOptions& options,
-                                             const Reporter& failures) {
+memoize::LazyStore::Open OpenOnDisk(const std::filesystem::path& folder, size_t memory_bytes,
+                                    const FunctionOptions& options, const Reporter& failures) {
   const storage::LmdbStoreOptions lmdb{
       .environment = {.directory = folder, .memory_bytes = memory_bytes},
       .version = options.version,
@@ -36,8 +38,8 @@ storage::FileFormat FormatOf(const FunctionOptions& options) {
                                              : storage::FileFormat::kBinary;
 }
 
-memoize::FunctionCache::OpenStore OpenInFiles(const std::filesystem::path& folder,
-                                              const FunctionOptions& options) {
+memoize::LazyStore::Open OpenInFiles(const std::filesystem::path& folder,
+                                     const FunctionOptions& options) {
   const storage::FileStoreOptions files{
       .directory = folder,
       .version = options.version,
@@ -74,16 +76,15 @@ struct Cache::Shared {
   // Stores in memory, by name and version; guarded by mutex.
   std::map<std::pair<std::string, uint32_t>, SharedStore> in_memory;
 
-  memoize::FunctionCache::OpenStore OpenInMemory(const std::string& name, uint32_t version) {
+  memoize::LazyStore::Open OpenInMemory(const std::string& name, uint32_t version) {
     std::lock_guard lock(mutex);
     SharedStore& store = in_memory[{name, version}];
     if (store == nullptr) store = std::make_shared<storage::MemoryStore>();
     return [store]() -> absl::StatusOr<SharedStore> { return store; };
   }
 
-  memoize::FunctionCache::OpenStore Open(const std::filesystem::path& folder,
-                                         const FunctionOptions& function,
-                                         const Reporter& failures) {
+  memoize::LazyStore::Open Open(const std::filesystem::path& folder,
+                                const FunctionOptions& function, const Reporter& failures) {
     switch (options.storage) {
       case Storage::kMemory:
         return OpenInMemory(function.name, function.version);
@@ -98,7 +99,10 @@ struct Cache::Shared {
     const std::string name(memoize::kFileContentsName);
     const Reporter failures = std::make_shared<memoize::FailureReporter>(name, options.on_failure);
     return std::make_shared<memoize::FileContents>(std::make_unique<memoize::FunctionCache>(
-        name, Open(options.directory / name, {.name = name}, failures), failures));
+        name,
+        std::make_unique<memoize::LazyStore>(
+            Open(options.directory / name, {.name = name}, failures)),
+        failures));
   }
 };
 
@@ -131,13 +135,14 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
     FunctionOptions of_place = options;
     of_place.name = name;
     return std::make_unique<memoize::FunctionCache>(
-        options.name, shared_->Open(place, of_place, failures), failures);
+        options.name,
+        std::make_unique<memoize::LazyStore>(shared_->Open(place, of_place, failures)), failures);
   };
   const std::string out_files(memoize::kOutFilesName);
   memoize::OpenedFunction opened{.cache = open(folder, options.name),
                                  .calls = nullptr,
                                  .files = shared_->files,
-                                 .out_files = std::make_unique<memoize::OutFileCache>(
+                                 .out_files = std::make_shared<memoize::OutFileCache>(
                                      open(folder / out_files, options.name + "/" + out_files),
                                      shared_->files, shared_->turns_at_paths, options.out_files),
                                  .key_format = options.key_format,

@@ -7,20 +7,21 @@
 #include <utility>
 
 #include "permacache/memoize/calls.h"
-#include "permacache/memoize/file_contents.h"
 #include "permacache/memoize/function_cache.h"
 #include "permacache/memoize/options.h"
-#include "permacache/memoize/out_files.h"
 
 namespace permacache {
 namespace memoize {
+
+class FileContents;
+class OutFileCache;
 
 // What a cached function needs of its cache.
 struct OpenedFunction {
   std::unique_ptr<FunctionCache> cache;
   std::unique_ptr<Calls> calls;         // which use it
   std::shared_ptr<FileContents> files;  // of the whole cache
-  std::unique_ptr<OutFileCache> out_files;
+  std::shared_ptr<OutFileCache> out_files;
   KeyFormat key_format;
   Encoding encoding;
   bool has_batch_options;

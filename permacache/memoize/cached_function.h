@@ -115,7 +115,7 @@ class CachedFunction<Callable, memoize::Signature<R, Declared...>, Parameters...
 
   // Removes all results of this version of the function. Throws Error if it cannot.
   void Clear() const {
-    if constexpr (Function::kHasOutFiles) shared_->opened.out_files->Clear();
+    if constexpr (Function::kHasOutFiles) memoize::ClearOutFiles(*shared_->opened.out_files);
     shared_->cache().Clear();
   }
 

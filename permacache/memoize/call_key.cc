@@ -4,6 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "permacache/hash/hash.h"
+#include "permacache/memoize/failure_reporter.h"
+#include "permacache/memoize/file_contents.h"
 #include "permacache/storage/of_this_thread.h"
 
 namespace permacache::memoize {
@@ -17,6 +19,18 @@ struct TextMemory {
 };
 
 }  // namespace
+
+std::optional<Failure> ChangeOf(const std::vector<FileContent>& files, FileContents& contents) {
+  for (const FileContent& file : files) {
+    if (contents.IsUnchanged(file)) continue;
+    return Failure{
+        .kind = Failure::Kind::kChanged,
+        .message = file.path.string() +
+                   " changed while the function ran; the result is not stored, as it may "
+                   "belong to either content"};
+  }
+  return std::nullopt;
+}
 
 std::string TakeTextMemory() {
   std::string text;
@@ -50,7 +64,7 @@ void CallKeyWriter::FilesMember(std::string_view name,
 void CallKeyWriter::AppendFile(const std::filesystem::path& path) {
   absl::StatusOr<FileContent> content = contents_.Of(path);
   if (!content.ok()) {
-    key_.status.Update(content.status());
+    if (key_.ok()) key_.failure = FailureOf(content.status());
     return;
   }
   key::ObjectText file(out_);

@@ -3,22 +3,31 @@
 #define PERMACACHE_MEMOIZE_CALL_KEY_H_
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "permacache/key/key.h"
-#include "permacache/memoize/file_contents.h"
+#include "permacache/memoize/file_content.h"
+#include "permacache/memoize/options.h"
 
 namespace permacache::memoize {
+
+class FileContents;
 
 // The text, and what it is true for.
 struct CallKey {
   std::string text;
   std::vector<FileContent> files = {};  // whose contents are in the text
-  absl::Status status = {};             // why there is no text, where a file could not be read
+  std::optional<Failure> failure = {};  // why there is no text, where a file could not be read
+
+  bool ok() const { return !failure; }
 };
+
+// Why a result is not to be stored that was computed with these files: one is not any more what it
+// was. Nothing if all are.
+std::optional<Failure> ChangeOf(const std::vector<FileContent>& files, FileContents& contents);
 
 // Memory for a key's text, which a thread's next call has from the one before. A text that is given
 // back after its thread has begun to end is let go.

@@ -3,9 +3,13 @@
 #include <random>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "permacache/memoize/error.h"
+#include "permacache/memoize/failure_reporter.h"
+#include "permacache/memoize/nearest.h"
 #include "permacache/storage/key_digest.h"
+#include "permacache/storage/store.h"
 
 namespace permacache::memoize {
 namespace {
@@ -89,15 +93,15 @@ SingleFlight::Turn Calls::TakeTurn(std::string_view key) {
   return FlightsOf(key).Take(key, options_.longest_wait, on_wait, for_processes);
 }
 
-void Calls::Begin(const absl::Status& unknown, std::string_view what, size_t calls) {
+void Calls::Begin(const Failure& unknown, std::string_view what, size_t calls) {
   cache_.Report(unknown);
   if (!MayCompute()) Refuse(what);
   for (size_t i = 0; i < calls; ++i) statistics_.CountMiss();
 }
 
 std::optional<Calls::Hit> Calls::Answer(const CallKey& key, const TypedCall& call) {
-  if (!key.status.ok()) {
-    cache_.Report(key.status);
+  if (!key.ok()) {
+    cache_.Report(*key.failure);
     Compute(key, call, nullptr);
     return std::nullopt;
   }
@@ -118,7 +122,7 @@ std::optional<Calls::Hit> Calls::Answer(const CallKey& key, const TypedCall& cal
 }
 
 void Calls::Recompute(const CallKey& key, const TypedCall& call) {
-  if (!key.status.ok()) cache_.Report(key.status);
+  if (!key.ok()) cache_.Report(*key.failure);
   Compute(key, call, nullptr);
 }
 
@@ -132,19 +136,18 @@ FunctionCache::Lookup Calls::Look(std::string_view key, const TypedCall& call, H
   const bool is_audited = IsToBeAudited();
   std::string stored;
   const FunctionCache::Lookup lookup = cache_.Look(key, [&](const storage::Record& record) {
-    absl::Status status = call.decode(record.value);
-    if (is_audited && status.ok()) stored = record.value;
+    const bool is_decoded = call.decode(record.value);
+    if (is_audited && is_decoded) stored = record.value;
     *hit = {.from_memory = record.from_memory,
             .bytes = record.value.size(),
             .compute_time = record.compute_time,
             .state = record.state};
-    return status;
+    return is_decoded;
   });
   if (lookup != FunctionCache::Lookup::kHit) return lookup;
-  if (absl::Status status = call.restore(); !status.ok()) {
-    if (!absl::IsNotFound(status)) cache_.Report(status);
-    return absl::IsNotFound(status) ? FunctionCache::Lookup::kMiss
-                                    : FunctionCache::Lookup::kFailure;
+  if (const FunctionCache::Lookup restored = call.restore();
+      restored != FunctionCache::Lookup::kHit) {
+    return restored;
   }
   CountHit(*hit);
   Tell({.kind = CallEvent::Kind::kHit,
@@ -165,14 +168,17 @@ void Calls::Audit(std::string_view key, const std::string& stored, const TypedCa
   } catch (...) {
     ReportAudit(key, "an exception where a result is stored");
   }
-  if (absl::Status status = call.decode(stored); !status.ok()) cache_.Report(status);
-  if (absl::Status status = call.restore(); !status.ok()) cache_.Report(status);
+  cache_.Guard("the result cannot be read", [&] {
+    if (call.decode(stored)) call.restore();
+  });
 }
 
 void Calls::ReportAudit(std::string_view key, std::string_view difference) {
-  failures_->Tell(absl::FailedPreconditionError(absl::StrCat(
-      "audit: the function gives ", std::string(difference), ", for ", std::string(key),
-      ". Either it is not pure, or it was changed: then raise its version")));
+  failures_->Tell(
+      {.kind = Failure::Kind::kFunction,
+       .message = absl::StrCat(
+           "audit: the function gives ", std::string(difference), ", for ", std::string(key),
+           ". Either it is not pure, or it was changed: then raise its version")});
 }
 
 void Calls::Compute(const CallKey& key, const TypedCall& call, std::shared_ptr<const void> held) {
@@ -189,9 +195,9 @@ void Calls::Compute(const CallKey& key, const TypedCall& call, std::shared_ptr<c
         .key = key.text,
         .duration = time});
   statistics_.SaveNowAndThen();
-  if (!key.status.ok()) return;
+  if (!key.ok()) return;
   cache_.Guard("the result cannot be stored", [&] {
-    if (absl::Status status = call.keep(time); !status.ok()) return cache_.Report(status);
+    if (std::optional<Failure> failure = call.keep(time)) return cache_.Report(*failure);
     const std::string value = call.encode();
     if (cache_.Put(key.text, {.value = value, .compute_time = time, .held = std::move(held)})) {
       statistics_.CountWritten(value.size());
@@ -200,20 +206,21 @@ void Calls::Compute(const CallKey& key, const TypedCall& call, std::shared_ptr<c
 }
 
 Explanation Calls::Explain(const CallKey& key, Accepts accepts) {
-  if (!key.status.ok()) throw Error("permacache: " + std::string(key.status.message()));
+  if (!key.ok()) throw Error("permacache: " + key.failure->message);
   Explanation explanation;
   explanation.key = key.text;
-  absl::Status accepted;
+  bool is_accepted = false;
   storage::Store& store = cache_.StoreOrThrow();
-  const absl::StatusOr<bool> found =
-      store.Get(key.text, [&](const storage::Record& record) { accepted = accepts(record.value); });
+  const absl::StatusOr<bool> found = store.Get(
+      key.text, [&](const storage::Record& record) { is_accepted = accepts(record.value); });
   if (!found.ok()) {
     explanation.reason = "stored, but it cannot be read: " + found.status().ToString();
-  } else if (*found && accepted.ok()) {
+  } else if (*found && is_accepted) {
     explanation.hit = true;
     explanation.reason = "found";
   } else if (*found) {
-    explanation.reason = "stored, but " + std::string(accepted.message());
+    explanation.reason =
+        "stored, but it is of another type: the function's result had another shape";
   }
   if (explanation.hit) return explanation;
   absl::StatusOr<std::optional<Explanation::Nearest>> nearest = FindNearest(store, key.text);

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
 #include "permacache/memoize/call_key.h"
 #include "permacache/memoize/explain.h"
 #include "permacache/memoize/function_cache.h"
@@ -31,14 +30,16 @@ struct TypedCall {
   // Runs the function and keeps its result. What it throws reaches the caller.
   absl::FunctionRef<void()> compute;
 
-  // Keeps the result that these bytes hold. kFailedPrecondition if it is of another type.
-  absl::FunctionRef<absl::Status(std::string_view value)> decode;
+  // Keeps the result that these bytes hold, unless it is of another type, and says whether it has.
+  // Throws codec::DecodeError if it is damaged.
+  absl::FunctionRef<bool(std::string_view value)> decode;
 
-  // What is to be done after `decode`, outside of the store, before it is a hit.
-  absl::FunctionRef<absl::Status()> restore;
+  // What is to be done after `decode`, outside of the store, before it is a hit. A failure has been
+  // reported.
+  absl::FunctionRef<FunctionCache::Lookup()> restore;
 
   // What is to be done after `compute` before the result may be stored; why it may not.
-  absl::FunctionRef<absl::Status(std::chrono::nanoseconds compute_time)> keep;
+  absl::FunctionRef<std::optional<Failure>(std::chrono::nanoseconds compute_time)> keep;
 
   // The result that was computed, as bytes.
   absl::FunctionRef<std::string()> encode;
@@ -57,8 +58,8 @@ struct TypedBatch {
   absl::FunctionRef<void(std::span<const size_t> elements)> compute;
 
   // As in TypedCall.
-  absl::FunctionRef<absl::Status(size_t element, std::string_view value)> decode;
-  absl::FunctionRef<absl::Status(std::span<const size_t> elements)> keep;
+  absl::FunctionRef<bool(size_t element, std::string_view value)> decode;
+  absl::FunctionRef<std::optional<Failure>(std::span<const size_t> elements)> keep;
   absl::FunctionRef<std::string(size_t element)> encode;
   absl::FunctionRef<bool(size_t element, std::string_view value)> equals;
 };
@@ -102,7 +103,7 @@ class Calls {
   [[noreturn]] void Refuse(std::string_view key) const;
 
   // What comes before the computation of calls whose keys are not known: reports why, and counts.
-  void Begin(const absl::Status& unknown, std::string_view what, size_t calls);
+  void Begin(const Failure& unknown, std::string_view what, size_t calls);
 
   // A result that was found.
   struct Hit {
@@ -130,9 +131,9 @@ class Calls {
   void RecomputeBatch(std::span<const std::string> keys, const TypedBatch& batch);
 
   // `accepts` says whether a value is one of the function's results.
-  using Accepts = absl::FunctionRef<absl::Status(std::string_view value)>;
+  using Accepts = absl::FunctionRef<bool(std::string_view value)>;
   BatchPlan Plan(std::span<const std::string> keys,
-                 absl::FunctionRef<absl::Status(size_t key, std::string_view value)> accepts);
+                 absl::FunctionRef<bool(size_t key, std::string_view value)> accepts);
   Explanation Explain(const CallKey& key, Accepts accepts);
 
   // With how many elements the function may be called.

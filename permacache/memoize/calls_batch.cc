@@ -37,8 +37,7 @@ class Calls::BatchRun {
     }
     std::vector<bool> found(elements.size(), false);
     calls_.cache_.GetMany(asked, [&](size_t index, const storage::Record& record) {
-      const absl::Status status = batch_.decode(elements[index], record.value);
-      if (!status.ok()) return status;
+      if (!batch_.decode(elements[index], record.value)) return;
       found[index] = true;
       if (calls_.IsToBeAudited()) audited_.push_back({elements[index], std::string(record.value)});
       calls_.statistics_.CountHit(record.from_memory, record.value.size(), record.compute_time);
@@ -47,7 +46,6 @@ class Calls::BatchRun {
                    .key = asked[index],
                    .from_memory = record.from_memory,
                    .duration = record.compute_time});
-      return status;
     });
     std::vector<size_t> missing;
     for (size_t i = 0; i < elements.size(); ++i) {
@@ -117,14 +115,14 @@ class Calls::BatchRun {
       calls_.ReportAudit(keys_[elements.front()], "an exception where a result is stored");
     }
     calls_.statistics_.CountComputed(steady_clock::now() - begin);
-    for (const auto& [element, stored] : chunk) {
+    for (const Audited& audited : chunk) {
+      const auto& [element, stored] = audited;
       if (!has_thrown && batch_.equals(element, stored)) continue;
       if (!has_thrown) {
         calls_.ReportAudit(keys_[element], "another result than the one that is stored");
       }
-      if (absl::Status status = batch_.decode(element, stored); !status.ok()) {
-        calls_.cache_.Report(status);
-      }
+      calls_.cache_.Guard("a result cannot be read",
+                          [&] { batch_.decode(audited.first, audited.second); });
     }
   }
 
@@ -210,8 +208,8 @@ class Calls::BatchRun {
   void Store(const std::vector<size_t>& chunk, nanoseconds each,
              const std::vector<SingleFlight::Turn>& turns) {
     calls_.cache_.Guard("the results cannot be stored", [&] {
-      if (absl::Status status = batch_.keep(chunk); !status.ok()) {
-        return calls_.cache_.Report(status);
+      if (std::optional<Failure> failure = batch_.keep(chunk)) {
+        return calls_.cache_.Report(*failure);
       }
       // Other processes wait for all of the turns until the last of the results is there.
       auto held = std::make_shared<std::vector<std::shared_ptr<const void>>>();
@@ -268,15 +266,13 @@ void Calls::RecomputeBatch(std::span<const std::string> keys, const TypedBatch& 
 }
 
 BatchPlan Calls::Plan(std::span<const std::string> keys,
-                      absl::FunctionRef<absl::Status(size_t key, std::string_view value)> accepts) {
+                      absl::FunctionRef<bool(size_t key, std::string_view value)> accepts) {
   int64_t known = 0;
   nanoseconds cost{};
   cache_.GetMany(keys, [&](size_t key, const storage::Record& record) {
-    absl::Status status = accepts(key, record.value);
-    if (!status.ok()) return status;
+    if (!accepts(key, record.value)) return;
     ++known;
     cost += record.compute_time;
-    return status;
   });
   BatchPlan plan;
   plan.missing = static_cast<int64_t>(keys.size()) - known;

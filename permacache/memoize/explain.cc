@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "permacache/json/json.h"
+#include "permacache/memoize/nearest.h"
 
 namespace permacache {
 namespace {

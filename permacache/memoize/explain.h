@@ -4,11 +4,9 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "permacache/storage/store.h"
+#include "permacache/storage/record.h"
 
 namespace permacache {
 
@@ -40,15 +38,6 @@ struct Explanation {
   std::string ToString() const;
 };
 
-namespace memoize {
-
-// The stored call that is nearest to a call of this key, if any are stored; the call itself,
-// without differences, if it is. Looks at the keys of all entries and at no values, in memory that
-// does not grow with their number. Entries that cannot be read are passed over.
-absl::StatusOr<std::optional<Explanation::Nearest>> FindNearest(storage::Store& store,
-                                                                std::string_view key);
-
-}  // namespace memoize
 }  // namespace permacache
 
 #endif  // PERMACACHE_MEMOIZE_EXPLAIN_H_

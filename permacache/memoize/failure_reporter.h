@@ -12,6 +12,9 @@
 
 namespace permacache::memoize {
 
+// What the library's rooms below tell as a status, as users are told of it.
+Failure FailureOf(const absl::Status& status);
+
 // Every method may be called from any thread, and in a forked child.
 class FailureReporter {
  public:
@@ -19,10 +22,11 @@ class FailureReporter {
   FailureReporter(std::string function, FailureHandler handler);
 
   // Counts it, and tells of it if it is the first of its kind. What the handler throws is ignored.
-  void Report(const absl::Status& status);
+  void Report(Failure failure);
+  void Report(const absl::Status& status) { Report(FailureOf(status)); }
 
   // Counts it and tells of it in any case.
-  void Tell(const absl::Status& status);
+  void Tell(Failure failure);
 
   int64_t failures() const { return failures_.load(std::memory_order_relaxed); }
 
@@ -30,7 +34,7 @@ class FailureReporter {
   const std::string function_;
   const FailureHandler handler_;
   std::atomic<int64_t> failures_ = 0;
-  std::atomic<uint32_t> reported_ = 0;  // a bit per status code
+  std::atomic<uint32_t> reported_ = 0;  // a bit per kind
 };
 
 }  // namespace permacache::memoize

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "permacache/codec/codec.h"
+#include "permacache/hash/file_digest.h"
 #include "permacache/key/key.h"
 
 namespace permacache::memoize {
@@ -84,13 +85,6 @@ FileIdentity IdentityOf(const struct stat& status) {
           .changed = Nanoseconds(changed)};
 }
 
-absl::Status ChangedMeanwhile(const FileContent& content) {
-  return absl::AbortedError(
-      absl::StrCat(content.path.string(),
-                   " changed while the function ran; the result is not stored, as it may belong to "
-                   "either content"));
-}
-
 int64_t FileContents::RealTime() {
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
@@ -150,9 +144,8 @@ bool FileContents::Recall(FileContent& content) {
   const std::string key = KeyText(RememberedFile{content.identity.device, content.identity.inode});
   std::optional<RememberedDigest> remembered;
   const bool found = remembered_->Get(key, [&](const storage::Record& record) {
-    absl::StatusOr<RememberedDigest> decoded = codec::Decode<RememberedDigest>(record.value);
-    if (decoded.ok()) remembered = *decoded;
-    return decoded.status();
+    remembered = codec::Decode<RememberedDigest>(record.value);
+    return remembered.has_value();
   });
   if (!found || remembered->identity != content.identity) return false;
   content.digest = remembered->digest;

@@ -5,24 +5,27 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/codec/codec.h"
 #include "permacache/memoize/error.h"
+#include "permacache/memoize/failure_reporter.h"
+#include "permacache/memoize/lazy_store.h"
 
 namespace permacache::memoize {
 namespace {
 
-using std::chrono::steady_clock;
-
-// A store that could not be opened may be damaged, which takes time to find out again.
-constexpr auto kPauseBetweenAttempts = std::chrono::seconds(1);
-
 // What the exception that is being handled says.
-std::string CurrentException() {
+Failure FailureOfException(std::string_view doing) {
+  const auto failure = [&](Failure::Kind kind, std::string_view what) -> Failure {
+    return {.kind = kind, .message = absl::StrCat(std::string(doing), ": ", std::string(what))};
+  };
   try {
     throw;
+  } catch (const codec::DecodeError& error) {
+    return failure(Failure::Kind::kDamaged, error.what());
   } catch (const std::exception& error) {
-    return error.what();
+    return failure(Failure::Kind::kException, error.what());
   } catch (...) {
-    return "an exception that is no std::exception";
+    return failure(Failure::Kind::kException, "an exception that is no std::exception");
   }
 }
 
@@ -34,34 +37,17 @@ void ThrowUnlessOk(const absl::Status& status, std::string_view name, std::strin
 
 }  // namespace
 
-FunctionCache::FunctionCache(std::string name, OpenStore open,
+FunctionCache::FunctionCache(std::string name, std::unique_ptr<LazyStore> store,
                              std::shared_ptr<FailureReporter> failures)
-    : name_(std::move(name)), open_(std::move(open)), failures_(std::move(failures)) {}
+    : name_(std::move(name)), store_(std::move(store)), failures_(std::move(failures)) {}
 
-FunctionCache::~FunctionCache() { delete store_.load(std::memory_order_acquire); }
+FunctionCache::~FunctionCache() = default;
 
-absl::StatusOr<storage::Store*> FunctionCache::store(Patience patience) {
-  std::shared_ptr<storage::Store>* opened = store_.load(std::memory_order_acquire);
-  if (opened != nullptr) return opened->get();
+void FunctionCache::Report(Failure failure) { failures_->Report(std::move(failure)); }
 
-  const steady_clock::time_point now = steady_clock::now();
-  const absl::StatusCode last = last_open_.load(std::memory_order_relaxed);
-  if (patience == Patience::kWaitAfterFailure && last != absl::StatusCode::kOk &&
-      now.time_since_epoch().count() < next_attempt_.load(std::memory_order_relaxed)) {
-    return absl::Status(last, "the cache could not be opened a moment ago");
-  }
-  absl::StatusOr<std::shared_ptr<storage::Store>> store = open_();
-  if (!store.ok()) {
-    next_attempt_.store((now + kPauseBetweenAttempts).time_since_epoch().count(),
-                        std::memory_order_relaxed);
-    last_open_.store(store.status().code(), std::memory_order_relaxed);
-    return store.status();
-  }
-  auto mine = std::make_unique<std::shared_ptr<storage::Store>>(*std::move(store));
-  if (store_.compare_exchange_strong(opened, mine.get(), std::memory_order_acq_rel)) {
-    return mine.release()->get();
-  }
-  return opened->get();
+std::optional<storage::StoreState> FunctionCache::State() const {
+  storage::Store* const store = store_->IfOpen();
+  return store == nullptr ? std::nullopt : store->State();
 }
 
 bool FunctionCache::Guard(std::string_view doing, absl::FunctionRef<void()> body) {
@@ -69,7 +55,7 @@ bool FunctionCache::Guard(std::string_view doing, absl::FunctionRef<void()> body
     body();
     return true;
   } catch (...) {
-    Report(absl::InternalError(absl::StrCat(std::string(doing), ": ", CurrentException())));
+    Report(FailureOfException(doing));
     return false;
   }
 }
@@ -81,48 +67,42 @@ FunctionCache::Lookup FunctionCache::Look(std::string_view key, Decode decode) {
 }
 
 FunctionCache::Lookup FunctionCache::TryLook(std::string_view key, Decode decode) {
-  absl::StatusOr<storage::Store*> store = this->store();
+  const absl::StatusOr<storage::Store*> store = store_->Get();
   if (!store.ok()) {
-    Report(store.status());
+    failures_->Report(store.status());
     return Lookup::kFailure;
   }
-  absl::Status decoded;
+  bool is_decoded = false;
   const absl::StatusOr<bool> found =
-      (*store)->Get(key, [&](const storage::Record& record) { decoded = decode(record); });
+      (*store)->Get(key, [&](const storage::Record& record) { is_decoded = decode(record); });
   if (!found.ok()) {
-    Report(found.status());
+    failures_->Report(found.status());
     return Lookup::kFailure;
   }
-  if (decoded.ok()) return *found ? Lookup::kHit : Lookup::kMiss;
-  if (absl::IsFailedPrecondition(decoded)) return Lookup::kMiss;
-  Report(decoded);
-  return Lookup::kFailure;
+  return *found && is_decoded ? Lookup::kHit : Lookup::kMiss;
 }
 
 void FunctionCache::GetMany(
     std::span<const std::string> keys,
-    absl::FunctionRef<absl::Status(size_t index, const storage::Record& record)> decode) {
-  absl::StatusOr<storage::Store*> store = this->store();
-  if (!store.ok()) return Report(store.status());
+    absl::FunctionRef<void(size_t index, const storage::Record& record)> take) {
+  const absl::StatusOr<storage::Store*> store = store_->Get();
+  if (!store.ok()) return failures_->Report(store.status());
   Guard("the results cannot be read", [&] {
     const absl::Status status =
         (*store)->GetMany(keys, [&](size_t index, const storage::Record& record) {
-          Guard("a result cannot be read", [&] {
-            const absl::Status decoded = decode(index, record);
-            if (!decoded.ok() && !absl::IsFailedPrecondition(decoded)) Report(decoded);
-          });
+          Guard("a result cannot be read", [&] { take(index, record); });
         });
-    if (!status.ok()) Report(status);
+    if (!status.ok()) failures_->Report(status);
   });
 }
 
 bool FunctionCache::Put(std::string_view key, storage::Record record) {
   absl::Status status;
   Guard("the result cannot be stored", [&] {
-    absl::StatusOr<storage::Store*> store = this->store();
+    const absl::StatusOr<storage::Store*> store = store_->Get();
     record.created = std::chrono::system_clock::now();
     status = store.ok() ? (*store)->Put(key, record) : store.status();
-    if (!status.ok()) Report(status);
+    if (!status.ok()) failures_->Report(status);
   });
   return status.ok();
 }
@@ -130,17 +110,17 @@ bool FunctionCache::Put(std::string_view key, storage::Record record) {
 bool FunctionCache::PutMany(std::vector<storage::KeyedRecord> records, bool synced) {
   absl::Status status;
   Guard("the results cannot be stored", [&] {
-    absl::StatusOr<storage::Store*> store = this->store();
+    const absl::StatusOr<storage::Store*> store = store_->Get();
     const storage::TimePoint now = std::chrono::system_clock::now();
     for (storage::KeyedRecord& entry : records) entry.record.created = now;
     status = store.ok() ? (*store)->PutMany(records, synced) : store.status();
-    if (!status.ok()) Report(status);
+    if (!status.ok()) failures_->Report(status);
   });
   return status.ok();
 }
 
 storage::Store& FunctionCache::StoreOrThrow() {
-  absl::StatusOr<storage::Store*> store = this->store(Patience::kTryNow);
+  const absl::StatusOr<storage::Store*> store = store_->Get(LazyStore::Patience::kTryNow);
   ThrowUnlessOk(store.status(), name_, "open the cache of");
   return **store;
 }

@@ -7,10 +7,7 @@
 #ifndef PERMACACHE_MEMOIZE_FUNCTION_CACHE_H_
 #define PERMACACHE_MEMOIZE_FUNCTION_CACHE_H_
 
-#include <atomic>
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,29 +16,32 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/options.h"
-#include "permacache/storage/store.h"
+#include "permacache/storage/record.h"
+
+namespace permacache::storage {
+class Store;
+}  // namespace permacache::storage
 
 namespace permacache::memoize {
 
+class FailureReporter;
+class LazyStore;
+
 class FunctionCache {
  public:
-  using OpenStore = std::function<absl::StatusOr<std::shared_ptr<storage::Store>>()>;
-
-  // `open` is called when the store is first needed, perhaps by several threads at once, and again
-  // after a while if it failed.
-  FunctionCache(std::string name, OpenStore open, std::shared_ptr<FailureReporter> failures);
+  FunctionCache(std::string name, std::unique_ptr<LazyStore> store,
+                std::shared_ptr<FailureReporter> failures);
   FunctionCache(const FunctionCache&) = delete;
   FunctionCache& operator=(const FunctionCache&) = delete;
   ~FunctionCache();
 
-  using Decode = absl::FunctionRef<absl::Status(const storage::Record& record)>;
+  // Takes a record that was found; says whether its value is of the right type. What it throws is a
+  // failure; codec::DecodeError means that the value is damaged.
+  using Decode = absl::FunctionRef<bool(const storage::Record& record)>;
 
-  // Looks for a record of this key that `decode` accepts. It returns kFailedPrecondition for a
-  // value of another type, which is a miss like any other. What it throws is a failure.
+  // Looks for a record of this key that `decode` takes. A value of another type is a miss like any
+  // other.
   enum class Lookup { kHit, kMiss, kFailure };
   Lookup Look(std::string_view key, Decode decode);
 
@@ -49,14 +49,12 @@ class FunctionCache {
   bool Get(std::string_view key, Decode decode) { return Look(key, decode) == Lookup::kHit; }
 
   // See storage::Store::State. Opens nothing.
-  std::optional<storage::StoreState> State() const {
-    const std::shared_ptr<storage::Store>* store = store_.load(std::memory_order_acquire);
-    return store == nullptr ? std::nullopt : (*store)->State();
-  }
+  std::optional<storage::StoreState> State() const;
 
-  // The same for many keys at once: calls decode(index, record) for each that there is.
+  // The same for many keys at once: calls take(index, record) for each that there is. What it
+  // throws is a failure, as in Decode.
   void GetMany(std::span<const std::string> keys,
-               absl::FunctionRef<absl::Status(size_t index, const storage::Record& record)> decode);
+               absl::FunctionRef<void(size_t index, const storage::Record& record)> take);
 
   // Stores a record, whose time of creation is now; returns whether it could.
   bool Put(std::string_view key, storage::Record record);
@@ -73,7 +71,7 @@ class FunctionCache {
   int64_t Size();
 
   // Counts something that went wrong, and tells of it if it is the first of its kind.
-  void Report(const absl::Status& status) { failures_->Report(status); }
+  void Report(Failure failure);
 
   const std::string& name() const { return name_; }
 
@@ -81,18 +79,11 @@ class FunctionCache {
   storage::Store& StoreOrThrow();
 
  private:
-  enum class Patience { kWaitAfterFailure, kTryNow };
-  absl::StatusOr<storage::Store*> store(Patience patience = Patience::kWaitAfterFailure);
   Lookup TryLook(std::string_view key, Decode decode);
 
   const std::string name_;
-  const OpenStore open_;
+  const std::unique_ptr<LazyStore> store_;
   const std::shared_ptr<FailureReporter> failures_;
-
-  // Lock-free, as a mutex might be held by another thread while this one forks.
-  std::atomic<std::shared_ptr<storage::Store>*> store_ = nullptr;
-  std::atomic<std::chrono::steady_clock::rep> next_attempt_ = 0;
-  std::atomic<absl::StatusCode> last_open_ = absl::StatusCode::kOk;
 };
 
 }  // namespace permacache::memoize

@@ -48,7 +48,7 @@ class OneCall {
   OneCall(Function& function, const Upgrades<Stored>& upgrades,
           typename Function::Arguments arguments)
       : function_(function), upgrades_(upgrades), arguments_(std::move(arguments)) {
-    if constexpr (kHasOutFiles) FindOutPaths(typename Function::Indices());
+    if constexpr (kHasOutFiles) FindOutFiles(typename Function::Indices());
   }
 
   Result Answer() {
@@ -57,14 +57,14 @@ class OneCall {
       return InvokeOnly();
     }
     if constexpr (kIsScalar) return AnswerScalar();
-    TakeTurnsAtPaths();
+    if constexpr (kHasOutFiles) files_->TakeTurns();
     Make([&](const CallKey& key, const TypedCall& call) { function_.calls().Answer(key, call); });
     return Take();
   }
 
   Result Recompute() {
     if (function_.calls().IsBypassed()) return Answer();
-    TakeTurnsAtPaths();
+    if constexpr (kHasOutFiles) files_->TakeTurns();
     Make(
         [&](const CallKey& key, const TypedCall& call) { function_.calls().Recompute(key, call); });
     return Take();
@@ -72,26 +72,26 @@ class OneCall {
 
   bool Contains() const {
     const CallKey key = KeyOfCall();
-    if (!key.status.ok()) return false;
-    std::vector<OutFile> files;
-    const bool found = function_.cache().Get(key.text, [&](const storage::Record& record) {
-      if constexpr (kHasOutFiles) {
-        absl::StatusOr<Stored> stored = upgrades_.Decode(record.value);
-        if (stored.ok()) files = std::move(stored->files);
-        return stored.status();
-      } else {
-        return upgrades_.Accept(record.value);
-      }
-    });
-    return found && CanRestore(key.text, files);
+    if (!key.ok()) return false;
+    if constexpr (kHasOutFiles) {
+      std::optional<Stored> stored;
+      const bool found = function_.cache().Get(key.text, [&](const storage::Record& record) {
+        stored = upgrades_.Decode(record.value);
+        return stored.has_value();
+      });
+      return found && files_->CanRestore(key.text, stored->files);
+    } else {
+      return function_.cache().Get(
+          key.text, [&](const storage::Record& record) { return upgrades_.Accept(record.value); });
+    }
   }
 
   LookedUp Lookup() {
-    TakeTurnsAtPaths();
+    if constexpr (kHasOutFiles) files_->TakeTurns();
     const CallKey key = KeyOfCall();
     const auto decode = [&](const storage::Record& record) { return Decode(record.value); };
-    const bool found =
-        key.status.ok() && function_.cache().Get(key.text, decode) && Restore(key.text).ok();
+    const bool found = key.ok() && function_.cache().Get(key.text, decode) &&
+                       Restore(key.text) == FunctionCache::Lookup::kHit;
     if constexpr (std::is_void_v<Result>) {
       return found;
     } else {
@@ -101,15 +101,13 @@ class OneCall {
 
   KeyTexts Key() const {
     CallKey key = KeyOfCall();
-    if (!key.status.ok()) throw Error("permacache: " + std::string(key.status.message()));
+    if (!key.ok()) throw Error("permacache: " + key.failure->message);
     return std::move(key.text);
   }
 
   bool Forget() const {
     const std::string key = Key();
-    if constexpr (kHasOutFiles) {
-      for (const OutPath& out : out_paths_) function_.opened.out_files->Forget(key, out.parameter);
-    }
+    if constexpr (kHasOutFiles) files_->Forget(key);
     return function_.cache().Erase(key);
   }
 
@@ -154,11 +152,12 @@ class OneCall {
   CallKey KeyOfCall() const { return function_.KeyOfCall(arguments_); }
 
   template <size_t... kIndex>
-  void FindOutPaths(std::index_sequence<kIndex...>) {
+  void FindOutFiles(std::index_sequence<kIndex...>) {
+    files_.emplace(*function_.opened.out_files);
     const auto add = [&]<size_t kAt>(std::integral_constant<size_t, kAt>) {
       using Parameter = typename Function::template ParameterAt<kAt>;
       if constexpr (Parameter::Keying::kIsOutFile) {
-        out_paths_.push_back(MakeOutPath(Parameter::name(), std::get<kAt>(arguments_)));
+        files_->Add(Parameter::name(), std::get<kAt>(arguments_));
       }
     };
     (add(std::integral_constant<size_t, kIndex>()), ...);
@@ -173,7 +172,7 @@ class OneCall {
   }
 
   void Compute() {
-    for (OutPath& out : out_paths_) LookBefore(out);
+    if constexpr (kHasOutFiles) files_->LookBefore();
     if constexpr (std::is_void_v<Result>) {
       InvokeOnly();
       stored_.emplace();
@@ -194,7 +193,7 @@ class OneCall {
     const auto keep = [&](std::chrono::nanoseconds time) { return Keep(key, time); };
     const auto encode = [&] { return codec::Encode(*stored_, function_.opened.encoding); };
     const auto equals = [&](std::string_view value) { return Equals(value); };
-    const auto may_audit = [&] { return CanRestoreFromElsewhere(key.text); };
+    const auto may_audit = [&] { return MayAudit(key.text); };
     then(key, TypedCall{.compute = compute,
                         .decode = decode,
                         .restore = restore,
@@ -205,96 +204,37 @@ class OneCall {
     GiveTextMemory(std::move(key.text));
   }
 
-  absl::Status Decode(std::string_view value) {
-    absl::StatusOr<Stored> decoded = upgrades_.Decode(value);
-    if (decoded.ok()) stored_.emplace(*std::move(decoded));
-    return decoded.status();
+  bool Decode(std::string_view value) {
+    std::optional<Stored> decoded = upgrades_.Decode(value);
+    if (!decoded) return false;
+    stored_ = std::move(decoded);
+    return true;
   }
 
   bool Equals(std::string_view value) {
     if constexpr (kHasOutFiles) {
-      const absl::StatusOr<Stored> before = upgrades_.Decode(value);
-      if (!before.ok() || !LookAtFiles().ok()) return false;
+      const std::optional<Stored> before = upgrades_.Decode(value);
+      if (!before || files_->Look(stored_->files)) return false;
       if (!HaveSameContents(stored_->files, before->files)) return false;
       stored_->files = before->files;  // permissions do not count
     }
     return IsStoredAs(*stored_, value, upgrades_);
   }
 
-  absl::Status Keep(const CallKey& key, std::chrono::nanoseconds time) {
-    absl::Status status = function_.CheckUnchanged(key);
-    if constexpr (kHasOutFiles) {
-      if (status.ok() && !turns_->are_mine()) {
-        status = absl::AbortedError(
-            "another call writes to the same path; the result is not stored, as its file may be "
-            "that of the other");
-      }
-      if (status.ok()) status = LookAtFiles();
-      for (size_t i = 0; status.ok() && i < out_paths_.size(); ++i) {
-        status = function_.opened.out_files->Keep(key.text, out_paths_[i], stored_->files[i], time);
-      }
-    }
-    return status;
+  std::optional<Failure> Keep(const CallKey& key, std::chrono::nanoseconds time) {
+    if (std::optional<Failure> change = function_.ChangeOf(key.files)) return change;
+    if constexpr (kHasOutFiles) return files_->Keep(key.text, stored_->files, time);
+    return std::nullopt;
   }
 
-  absl::Status LookAtFiles() {
-    if (AreSameFile(out_paths_)) {
-      return absl::FailedPreconditionError(
-          "two of the files that the function writes are one; the result is not stored");
-    }
-    stored_->files.clear();
-    for (const OutPath& out : out_paths_) {
-      absl::StatusOr<OutFile> file = function_.opened.out_files->Look(out);
-      if (!file.ok()) return file.status();
-      stored_->files.push_back(*std::move(file));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Restore(const std::string& key) {
-    if constexpr (kHasOutFiles) {
-      if (!IsOfThese(stored_->files)) return absl::NotFoundError("other files were written");
-      if (AreSameFile(out_paths_)) return absl::NotFoundError("two of the files are one");
-      for (size_t i = 0; i < out_paths_.size(); ++i) {
-        absl::Status status =
-            function_.opened.out_files->Restore(key, out_paths_[i], stored_->files[i]);
-        if (!status.ok()) return status;
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  bool CanRestore(const std::string& key, const std::vector<OutFile>& files) const {
-    if constexpr (kHasOutFiles) {
-      if (!IsOfThese(files)) return false;
-      for (size_t i = 0; i < out_paths_.size(); ++i) {
-        if (!function_.opened.out_files->CanRestore(key, out_paths_[i], files[i])) return false;
-      }
-    }
-    return true;
+  FunctionCache::Lookup Restore(const std::string& key) {
+    if constexpr (kHasOutFiles) return files_->Restore(key, stored_->files);
+    return FunctionCache::Lookup::kHit;
   }
 
   // The function would overwrite the files.
-  bool CanRestoreFromElsewhere(const std::string& key) const {
-    if constexpr (kHasOutFiles) {
-      for (size_t i = 0; i < out_paths_.size(); ++i) {
-        if (!function_.opened.out_files->HasSource(key, out_paths_[i], stored_->files[i])) {
-          return false;
-        }
-      }
-    }
-    return true;
-  }
-
-  void TakeTurnsAtPaths() {
-    if constexpr (kHasOutFiles) turns_.emplace(function_.opened.out_files->turns(), out_paths_);
-  }
-
-  bool IsOfThese(const std::vector<OutFile>& files) const {
-    if (files.size() != out_paths_.size()) return false;
-    for (size_t i = 0; i < files.size(); ++i) {
-      if (files[i].parameter != out_paths_[i].parameter) return false;
-    }
+  bool MayAudit(const std::string& key) const {
+    if constexpr (kHasOutFiles) return files_->CanRestoreFromElsewhere(key, stored_->files);
     return true;
   }
 
@@ -311,9 +251,8 @@ class OneCall {
   Function& function_;
   const Upgrades<Stored>& upgrades_;
   typename Function::Arguments arguments_;
-  std::vector<OutPath> out_paths_;
-  std::optional<TurnsAtPaths> turns_;  // until what was written has been kept
-  std::optional<Stored> stored_;       // the result, from the function or from the cache
+  std::optional<FilesOfCall> files_;  // if the function writes any
+  std::optional<Stored> stored_;      // the result, from the function or from the cache
 };
 
 }  // namespace permacache::memoize

@@ -11,12 +11,10 @@
 #include <string>
 #include <string_view>
 
-#include "absl/status/status.h"
 #include "permacache/codec/encoding.h"
 #include "permacache/key/format.h"
-#include "permacache/storage/prune.h"
-#include "permacache/storage/store.h"
-#include "permacache/storage/verify.h"
+#include "permacache/storage/housekeeping.h"
+#include "permacache/storage/record.h"
 
 namespace permacache {
 
@@ -38,11 +36,24 @@ enum class Storage {
             // a child that was forked while another thread used it
 };
 
-// Something that went wrong with the cache while a call went on without it: a full disk, a
-// directory that cannot be written, a damaged record. The status' code is its kind.
+// Something that went wrong with the cache while a call went on without it.
 struct Failure {
-  std::string function;  // the function's name
-  absl::Status status;
+  enum class Kind {
+    kDamaged,       // a record, or the whole file, is damaged
+    kNewer,         // it was written by a newer version of this library
+    kExhausted,     // the disk is full, too many files are open, or the value is too large
+    kNoPermission,  // something may not be read, or not be written
+    kNotFound,      // a file that is part of a key is not there
+    kChanged,       // a file was changed while the function ran, to which its result belongs
+    kFunction,   // the function is not what it is said to be: not pure, as an audit found out, or
+                 // it has not written its file
+    kException,  // functions of a type, such as a result's for cereal, have thrown something
+    kOther,      // what else the operating system said
+  };
+
+  Kind kind = Kind::kOther;
+  std::string message = {};   // what happened, where, and what to do
+  std::string function = {};  // the name of the function
 };
 
 // Called in the thread of the call concerned, or in one that writes results that waited; possibly

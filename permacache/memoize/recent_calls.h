@@ -14,7 +14,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "permacache/storage/store.h"
+#include "permacache/storage/record.h"
 
 namespace permacache::memoize {
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/statistics_file.h"
 #include "permacache/memoize/thread_slot.h"
 

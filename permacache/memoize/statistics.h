@@ -11,10 +11,11 @@
 #include <filesystem>
 #include <memory>
 
-#include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/options.h"
 
 namespace permacache::memoize {
+
+class FailureReporter;
 
 // Counts for one handle. Every method may be called from any thread, and in a forked child.
 class Statistics {

@@ -14,14 +14,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "permacache/codec/codec.h"
 #include "permacache/key/key.h"
 #include "permacache/memoize/binding.h"
 #include "permacache/memoize/cache.h"
 #include "permacache/memoize/call_key.h"
-#include "permacache/memoize/file_contents.h"
 #include "permacache/memoize/recent_calls.h"
 #include "permacache/memoize/signature.h"
 
@@ -41,16 +38,17 @@ class Upgrades {
   // `upgrade` makes a Stored of an Old.
   template <class Old, class Upgrade>
   void Add(Upgrade upgrade) {
-    upgrades_.push_back({.is_old = &codec::HasShapeOf<Old>,
-                         .decode = [upgrade = std::move(upgrade)](
-                                       std::string_view value) -> absl::StatusOr<Stored> {
-                           absl::StatusOr<Old> old = codec::Decode<Old>(value);
-                           if (!old.ok()) return old.status();
-                           return upgrade(*std::move(old));
-                         }});
+    upgrades_.push_back(
+        {.is_old = &codec::HasShapeOf<Old>,
+         .decode = [upgrade = std::move(upgrade)](std::string_view value) -> std::optional<Stored> {
+           std::optional<Old> old = codec::Decode<Old>(value);
+           if (!old) return std::nullopt;
+           return upgrade(*std::move(old));
+         }});
   }
 
-  absl::StatusOr<Stored> Decode(std::string_view value) const {
+  // As codec::Decode.
+  std::optional<Stored> Decode(std::string_view value) const {
     if (upgrades_.empty() || codec::HasShapeOf<Stored>(value)) return codec::Decode<Stored>(value);
     for (const Upgrade& upgrade : upgrades_) {
       if (upgrade.is_old(value)) return upgrade.decode(value);
@@ -59,19 +57,16 @@ class Upgrades {
   }
 
   // Whether Decode would find one of the types that it knows.
-  absl::Status Accept(std::string_view value) const {
+  bool Accept(std::string_view value) const {
     bool is_known = codec::HasShapeOf<Stored>(value);
     for (const Upgrade& upgrade : upgrades_) is_known = is_known || upgrade.is_old(value);
-    return is_known ? absl::OkStatus()
-                    : absl::FailedPreconditionError(
-                          "it is of another type: the function's result "
-                          "had another shape");
+    return is_known;
   }
 
  private:
   struct Upgrade {
     bool (*is_old)(std::string_view);
-    std::function<absl::StatusOr<Stored>(std::string_view)> decode;
+    std::function<std::optional<Stored>(std::string_view)> decode;
   };
   std::vector<Upgrade> upgrades_;
 };
@@ -82,8 +77,8 @@ template <class Stored>
 bool IsStoredAs(const Stored& result, std::string_view value, const Upgrades<Stored>& upgrades) {
   if (codec::Encode(result, codec::EncodingOf(value)) == value) return true;
   if (codec::HasShapeOf<Stored>(value)) return false;
-  const absl::StatusOr<Stored> upgraded = upgrades.Decode(value);
-  return upgraded.ok() && codec::Encode(result) == codec::Encode(*upgraded);
+  const std::optional<Stored> upgraded = upgrades.Decode(value);
+  return upgraded && codec::Encode(result) == codec::Encode(*upgraded);
 }
 
 template <class Callable, class Signature, class... Parameters>
@@ -173,11 +168,8 @@ struct TypedFunction<Callable, Signature<R, Declared...>, Parameters...> {
   }
 
   // A result belongs to the files' contents of before only if they are still the same.
-  absl::Status CheckUnchanged(const CallKey& key) const {
-    for (const FileContent& file : key.files) {
-      if (!opened.files->IsUnchanged(file)) return ChangedMeanwhile(file);
-    }
-    return absl::OkStatus();
+  std::optional<Failure> ChangeOf(const std::vector<FileContent>& files) const {
+    return memoize::ChangeOf(files, *opened.files);
   }
 
  private:

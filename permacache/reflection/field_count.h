@@ -6,7 +6,8 @@
 #ifndef PERMACACHE_REFLECTION_FIELD_COUNT_H_
 #define PERMACACHE_REFLECTION_FIELD_COUNT_H_
 
-#include <boost/pfr.hpp>
+#include <boost/pfr/core.hpp>
+#include <boost/pfr/tuple_size.hpp>
 #include <boost/version.hpp>
 #include <cstddef>
 #include <type_traits>

@@ -10,7 +10,8 @@
 #ifndef PERMACACHE_REFLECTION_REFLECTION_H_
 #define PERMACACHE_REFLECTION_REFLECTION_H_
 
-#include <boost/pfr.hpp>
+#include <boost/pfr/core.hpp>
+#include <boost/pfr/tuple_size.hpp>
 #include <concepts>
 #include <cstddef>
 #include <string_view>

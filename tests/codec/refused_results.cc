@@ -1,6 +1,7 @@
 // Types that cannot be results: see compile_fail_test in BUILD.bazel.
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,31 @@ struct Described {
   std::vector<double> numbers;
 };
 
+class Constructed {
+ public:
+  explicit Constructed(int value) : value_(value) {}
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(value_);
+  }
+
+  template <class Archive>
+  static void load_and_construct(Archive&, cereal::construct<Constructed>& construct) {
+    construct(1);
+  }
+
+ private:
+  int value_;
+};
+
+struct Polymorphic {
+  virtual ~Polymorphic() = default;
+
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+
 template <class T>
 void TryToStore(const T& value) {
   (void)permacache::codec::Decode<T>(permacache::codec::Encode(value));
@@ -51,6 +77,12 @@ int main() {
 #endif
 #ifdef POINTER_IN_A_FIELD
   (void)&TryToStore<Node>;
+#endif
+#ifdef CONSTRUCTED_BY_CEREAL
+  (void)&TryToStore<std::unique_ptr<Constructed>>;
+#endif
+#ifdef POINTER_TO_POLYMORPHIC_CLASS
+  (void)&TryToStore<std::shared_ptr<Polymorphic>>;
 #endif
 #ifdef STRING_VIEW
   (void)&TryToStore<std::string_view>;

@@ -15,42 +15,12 @@ holds the case's words. What a case refuses stands between #ifdef and #endif.
 The compiler and its options are those of the cc rules, so --config=clang means clang.
 """
 
-load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
-
-def _in_runfiles(ctx, folder):
-    """The path of an include folder as seen from the test's working directory."""
-    for root in [ctx.bin_dir.path, ctx.genfiles_dir.path]:
-        if folder == root:
-            return "."
-        if folder.startswith(root + "/"):
-            folder = folder[len(root) + 1:]
-    if folder.startswith("external/"):
-        return "../" + folder[len("external/"):]
-    return folder
-
-def _include_flags(ctx, context):
-    flags = []
-    for option, folders in [
-        ("-iquote", context.quote_includes),
-        ("-I", context.includes),
-        ("-isystem", context.system_includes),
-    ]:
-        for folder in folders.to_list():
-            flag = option + _in_runfiles(ctx, folder)
-            if flag not in flags:
-                flags.append(flag)
-    return flags
+load("//tests/compile:compiler_command.bzl", "COMPILER_ATTRIBUTES", "compiler_command")
 
 def _compile_fail_test(ctx):
-    compiler = find_cpp_toolchain(ctx).compiler_executable
-    context = cc_common.merge_cc_infos(
-        cc_infos = [dep[CcInfo] for dep in ctx.attr.deps],
-    ).compilation_context
-    flags = ctx.fragments.cpp.copts + ctx.fragments.cpp.cxxopts + _include_flags(ctx, context)
-    flags += ["-D" + define for define in context.defines.to_list()]
-
+    words, headers = compiler_command(ctx)
     command = ctx.actions.declare_file(ctx.label.name + ".command")
-    ctx.actions.write(command, "\n".join([compiler] + flags) + "\n")
+    ctx.actions.write(command, "\n".join(words) + "\n")
     cases = ctx.actions.declare_file(ctx.label.name + ".cases")
     ctx.actions.write(cases, "".join(["%s %s\n" % item for item in ctx.attr.cases.items()]))
     test = ctx.actions.declare_file(ctx.label.name)
@@ -62,7 +32,7 @@ def _compile_fail_test(ctx):
     )
     return DefaultInfo(
         executable = test,
-        runfiles = ctx.runfiles(files = files, transitive_files = context.headers),
+        runfiles = ctx.runfiles(files = files, transitive_files = headers),
     )
 
 _compile_fail_rule_test = rule(
@@ -70,13 +40,12 @@ _compile_fail_rule_test = rule(
     test = True,
     fragments = ["cpp"],
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
-    attrs = {
-        "src": attr.label(mandatory = True, allow_single_file = [".cc"]),
-        "cases": attr.string_dict(mandatory = True, doc = "The macro of each case, and words of the error it must give."),
-        "deps": attr.label_list(providers = [CcInfo]),
-        "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
-        "_runner": attr.label(default = "//tests/compile:compile_fail.sh", allow_single_file = True),
-    },
+    attrs = dict(
+        COMPILER_ATTRIBUTES,
+        src = attr.label(mandatory = True, allow_single_file = [".cc"]),
+        cases = attr.string_dict(mandatory = True, doc = "The macro of each case, and words of the error it must give."),
+        _runner = attr.label(default = "//tests/compile:compile_fail.sh", allow_single_file = True),
+    ),
 )
 
 def compile_fail_test(name, src, cases, deps, **kwargs):

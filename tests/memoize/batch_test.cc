@@ -226,7 +226,7 @@ TEST_F(BatchTest, AnAuditComputesHitsAgainAndKeepsWhatIsStored) {
   auto f = cache_.Memoize(
       {.name = "f",
        .audit = 1,
-       .on_failure = [&](const Failure& failure) { told.emplace_back(failure.status.message()); }},
+       .on_failure = [&](const Failure& failure) { told.emplace_back(failure.message); }},
       [&](const std::vector<int>& xs) {
         std::vector<int> results;
         for (const int x : xs) results.push_back(x == 2 ? version : x);

@@ -41,7 +41,7 @@ using ::testing::IsEmpty;
 class CallsTest : public ::testing::Test {
  protected:
   FailureHandler Told() {
-    return [this](const Failure& failure) { told_.emplace_back(failure.status.message()); };
+    return [this](const Failure& failure) { told_.emplace_back(failure.message); };
   }
 
   TemporaryDirectory directory_;

@@ -1,5 +1,6 @@
 // Which stored call is nearest to one that missed, and how it differs.
 #include "permacache/memoize/explain.h"
+#include "permacache/memoize/nearest.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

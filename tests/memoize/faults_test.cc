@@ -16,7 +16,11 @@
 #include <utility>
 #include <vector>
 
+#include "permacache/memoize/failure_reporter.h"
+#include "permacache/memoize/file_contents.h"
+#include "permacache/memoize/lazy_store.h"
 #include "permacache/memoize/memoize.h"
+#include "permacache/memoize/out_file_cache.h"
 #include "permacache/storage/memory_store.h"
 #include "permacache/testing/faulty_store.h"
 #include "permacache/testing/system_calls.h"
@@ -28,6 +32,7 @@ namespace {
 using namespace permacache::literals;
 using memoize::FileContents;
 using memoize::FunctionCache;
+using memoize::LazyStore;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -44,7 +49,7 @@ class Told {
   FailureHandler Handler() {
     return [this](const Failure& failure) {
       std::lock_guard lock(mutex_);
-      codes_.push_back(failure.status.code());
+      kinds_.push_back(failure.kind);
     };
   }
 
@@ -52,28 +57,29 @@ class Told {
     return std::make_shared<memoize::FailureReporter>(function, Handler());
   }
 
-  std::vector<absl::StatusCode> codes() const {
+  std::vector<Failure::Kind> kinds() const {
     std::lock_guard lock(mutex_);
-    return codes_;
+    return kinds_;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::vector<absl::StatusCode> codes_;
+  std::vector<Failure::Kind> kinds_;
 };
 
 // A function "f" that keeps its results in the store that `open` gives, and the digests of files in
 // another.
 template <class Callable, class... Descriptions>
-auto MemoizeIn(FunctionCache::OpenStore open, Told& told, SharedStore digests, Callable callable,
+auto MemoizeIn(LazyStore::Open open, Told& told, SharedStore digests, Callable callable,
                Descriptions... parameters) {
   const auto open_digests = [digests]() -> absl::StatusOr<SharedStore> { return digests; };
   const std::shared_ptr<memoize::FailureReporter> reporter = told.ReporterOf("f");
   memoize::OpenedFunction opened = {
-      .cache = std::make_unique<FunctionCache>("f", std::move(open), reporter),
+      .cache = std::make_unique<FunctionCache>("f", std::make_unique<LazyStore>(std::move(open)),
+                                               reporter),
       .calls = nullptr,
-      .files = std::make_shared<FileContents>(
-          std::make_unique<FunctionCache>("files", open_digests, told.ReporterOf("files"))),
+      .files = std::make_shared<FileContents>(std::make_unique<FunctionCache>(
+          "files", std::make_unique<LazyStore>(open_digests), told.ReporterOf("files"))),
       .out_files = nullptr,
       .key_format = KeyFormat::kNative,
       .encoding = Encoding::kBinary,
@@ -88,7 +94,7 @@ auto MemoizeIn(FunctionCache::OpenStore open, Told& told, SharedStore digests, C
 // A function that squares and counts how often it does.
 class FaultsTest : public ::testing::Test {
  protected:
-  auto Square(FunctionCache::OpenStore open) {
+  auto Square(LazyStore::Open open) {
     return MemoizeIn(
         std::move(open), told_, NewStore(),
         [this](int x) {
@@ -106,10 +112,22 @@ class FaultsTest : public ::testing::Test {
   std::atomic<int> computed_ = 0;
 };
 
+TEST(FailureOf, TellsWhatUsersCanActOn) {
+  const auto kind = [](const absl::Status& status) { return memoize::FailureOf(status).kind; };
+  EXPECT_EQ(kind(absl::DataLossError("")), Failure::Kind::kDamaged);
+  EXPECT_EQ(kind(absl::UnimplementedError("")), Failure::Kind::kNewer);
+  EXPECT_EQ(kind(absl::ErrnoToStatus(ENOSPC, "")), Failure::Kind::kExhausted);
+  EXPECT_EQ(kind(absl::ErrnoToStatus(EMFILE, "")), Failure::Kind::kExhausted);
+  EXPECT_EQ(kind(absl::ErrnoToStatus(EACCES, "")), Failure::Kind::kNoPermission);
+  EXPECT_EQ(kind(absl::ErrnoToStatus(ENOENT, "")), Failure::Kind::kNotFound);
+  EXPECT_EQ(kind(absl::AbortedError("")), Failure::Kind::kChanged);
+  EXPECT_EQ(kind(absl::ErrnoToStatus(EIO, "")), Failure::Kind::kOther);
+}
+
 class EachKindOfFailure : public FaultsTest, public ::testing::WithParamInterface<int> {
  protected:
-  const absl::StatusCode code_ = static_cast<absl::StatusCode>(GetParam());
-  const absl::Status failure_{code_, "of the test"};
+  const absl::Status failure_{static_cast<absl::StatusCode>(GetParam()), "of the test"};
+  const Failure::Kind kind_ = memoize::FailureOf(failure_).kind;
 };
 
 // All that there are but kOk.
@@ -129,7 +147,7 @@ TEST_P(EachKindOfFailure, OfGetLetsCallsCompute) {
   EXPECT_EQ(computed_, 3);
   EXPECT_EQ(f.Stats().failures, 4);
   EXPECT_EQ(f.Stats().misses, 3);
-  EXPECT_THAT(told_.codes(), ElementsAre(code_));
+  EXPECT_THAT(told_.kinds(), ElementsAre(kind_));
 
   store_->Fail(StoreCall::kGet, absl::OkStatus());
   EXPECT_EQ(f(3), 9);
@@ -145,7 +163,7 @@ TEST_P(EachKindOfFailure, OfPutCostsOnlyTheStoring) {
   EXPECT_EQ(computed_, 3);
   EXPECT_EQ(f.Stats().failures, 2);
   EXPECT_EQ(f.Stats().hits, 1);
-  EXPECT_THAT(told_.codes(), ElementsAre(code_));
+  EXPECT_THAT(told_.kinds(), ElementsAre(kind_));
 }
 
 TEST_P(EachKindOfFailure, OfWhatIsAskedForIsAnErrorThatSaysWhy) {
@@ -178,7 +196,7 @@ TEST_P(EachKindOfFailure, OfOpeningLetsCallsComputeUntilItOpens) {
   EXPECT_EQ(f(3), 9);
   EXPECT_EQ(f(3), 9);
   EXPECT_EQ(f.Stats().failures, 4);
-  EXPECT_THAT(told_.codes(), ElementsAre(code_));
+  EXPECT_THAT(told_.kinds(), ElementsAre(kind_));
   EXPECT_THROW(f.Size(), Error);
   EXPECT_THROW(f.Forget(3), Error);
   EXPECT_THROW(f.Clear(), Error);
@@ -198,14 +216,13 @@ TEST_F(FaultsTest, EachKindIsToldOnceAndEachFailureCounted) {
   store_->Fail(StoreCall::kGet, absl::ResourceExhaustedError("no memory"));
   for (int x = 0; x < 10; ++x) EXPECT_EQ(f(x), x * x);
   EXPECT_EQ(f.Stats().failures, 40);
-  EXPECT_THAT(told_.codes(),
-              ElementsAre(absl::StatusCode::kDataLoss, absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(told_.kinds(), ElementsAre(Failure::Kind::kDamaged, Failure::Kind::kExhausted));
 }
 
 TEST_F(FaultsTest, AnExceptionWhileOpeningIsAFailure) {
   const auto f = Square([]() -> absl::StatusOr<SharedStore> { throw std::bad_alloc(); });
   EXPECT_EQ(f(3), 9);
-  EXPECT_THAT(told_.codes(), ElementsAre(absl::StatusCode::kInternal));
+  EXPECT_THAT(told_.kinds(), ElementsAre(Failure::Kind::kException));
 }
 
 TEST_F(FaultsTest, ThreadsGetTheirResultsAndTheFailureIsToldOnce) {
@@ -221,7 +238,7 @@ TEST_F(FaultsTest, ThreadsGetTheirResultsAndTheFailureIsToldOnce) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(f.Stats().failures, 800);
   EXPECT_EQ(f.Stats().failures, store_->hits(StoreCall::kGet) + store_->hits(StoreCall::kPut));
-  EXPECT_THAT(told_.codes(), ElementsAre(absl::StatusCode::kUnknown));
+  EXPECT_THAT(told_.kinds(), ElementsAre(Failure::Kind::kOther));
 }
 
 // Files are read when their digests cannot be remembered.
@@ -242,7 +259,7 @@ TEST_F(FaultsTest, OfTheDigestsOfFilesCostOnlyTheReading) {
   EXPECT_EQ(computed_, 1);
   EXPECT_GT(digests->hits(StoreCall::kGet), 0);
   EXPECT_EQ(f.Stats().failures, 0);
-  EXPECT_THAT(told_.codes(), ElementsAre(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(told_.kinds(), ElementsAre(Failure::Kind::kDamaged));
 }
 
 // A system call that fails below a cache on disk, and the kind of failure that calls see.
@@ -251,7 +268,7 @@ struct DiskFault {
   Storage storage;
   SystemCall call;
   int error;
-  absl::StatusCode code;
+  Failure::Kind kind;
 };
 
 std::ostream& operator<<(std::ostream& out, const DiskFault& fault) { return out << fault.name; }
@@ -276,13 +293,13 @@ class EachDiskFault : public FaultsTest, public ::testing::WithParamInterface<Di
 INSTANTIATE_TEST_SUITE_P(
     Faults, EachDiskFault,
     ::testing::Values(DiskFault{"FullDisk", Storage::kDisk, SystemCall::kWrite, ENOSPC,
-                                absl::StatusCode::kResourceExhausted},
+                                Failure::Kind::kExhausted},
                       DiskFault{"BadDisk", Storage::kDisk, SystemCall::kSync, EIO,
-                                absl::StatusCode::kInternal},
+                                Failure::Kind::kOther},
                       DiskFault{"FullDiskOfFiles", Storage::kFiles, SystemCall::kWrite, ENOSPC,
-                                absl::StatusCode::kResourceExhausted},
+                                Failure::Kind::kExhausted},
                       DiskFault{"BadDiskOfFiles", Storage::kFiles, SystemCall::kSync, EIO,
-                                absl::ErrnoToStatusCode(EIO)}),
+                                Failure::Kind::kOther}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST_P(EachDiskFault, CostsOnlyTheStoring) {
@@ -297,7 +314,7 @@ TEST_P(EachDiskFault, CostsOnlyTheStoring) {
   }
   EXPECT_EQ(computed_, 3);
   EXPECT_EQ(f.Stats().failures, 2);
-  EXPECT_THAT(told_.codes(), ElementsAre(GetParam().code));
+  EXPECT_THAT(told_.kinds(), ElementsAre(GetParam().kind));
   EXPECT_EQ(f(3), 9);
   EXPECT_EQ(f(3), 9);
   EXPECT_EQ(computed_, 4);
@@ -316,7 +333,7 @@ TEST_P(EachDiskFault, OfResultsThatWaitIsToldBySyncAll) {
     EXPECT_GT(scoped.hits(), 0);
   }
   EXPECT_EQ(f.Stats().failures, 1);
-  EXPECT_THAT(told_.codes(), ElementsAre(GetParam().code));
+  EXPECT_THAT(told_.kinds(), ElementsAre(GetParam().kind));
   EXPECT_EQ(f(3), 9);
   SyncAll();
   EXPECT_EQ(computed_, 3);
@@ -335,7 +352,7 @@ TEST_F(FaultsTest, WithoutDescriptorsCallsComputeUntilThereAreSome) {
     EXPECT_THROW(f.Size(), Error);
     EXPECT_GT(fault.hits(), 0);
   }
-  EXPECT_THAT(told_.codes(), ElementsAre(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(told_.kinds(), ElementsAre(Failure::Kind::kExhausted));
   EXPECT_EQ(f.Size(), 0);  // tries at once
   EXPECT_EQ(f(3), 9);
   EXPECT_EQ(f.Size(), 1);

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "permacache/memoize/failure_reporter.h"
+#include "permacache/memoize/lazy_store.h"
 #include "permacache/memoize/memoize.h"
 #include "permacache/storage/storage.h"
 #include "permacache/testing/temporary_directory.h"
@@ -46,9 +48,11 @@ class FileContentsTest : public ::testing::Test {
   std::unique_ptr<FileContents> Open(FileContents::Clock clock) {
     return std::make_unique<FileContents>(
         std::make_unique<FunctionCache>(
-            "files", [this]() -> absl::StatusOr<std::shared_ptr<storage::Store>> { return store_; },
+            "files",
+            std::make_unique<LazyStore>(
+                [this]() -> absl::StatusOr<std::shared_ptr<storage::Store>> { return store_; }),
             std::make_shared<FailureReporter>(
-                "files", [](const Failure& failure) { ADD_FAILURE() << failure.status; })),
+                "files", [](const Failure& failure) { ADD_FAILURE() << failure.message; })),
         clock);
   }
 
@@ -266,7 +270,7 @@ TEST_F(FileContentsParameterTest, AResultOfAFileThatChangedMeanwhileIsNotStored)
   EXPECT_EQ(count.Size(), 0);
   EXPECT_EQ(count.Stats().failures, 1);
   ASSERT_EQ(failures_.size(), 1u);
-  EXPECT_THAT(failures_[0].status.ToString(), HasSubstr("changed while the function ran"));
+  EXPECT_THAT(failures_[0].message, HasSubstr("changed while the function ran"));
 
   while_computing_ = nullptr;
   EXPECT_EQ(count(path_), "another");
@@ -281,7 +285,7 @@ TEST_F(FileContentsParameterTest, AFileThatCannotBeReadMeansACallWithoutTheCache
   EXPECT_EQ(count.Stats().misses, 2);
   EXPECT_EQ(count.Stats().failures, 2);
   ASSERT_EQ(failures_.size(), 1u);  // once of a kind
-  EXPECT_THAT(failures_[0].status.ToString(), HasSubstr("is part of the key, but cannot be read"));
+  EXPECT_THAT(failures_[0].message, HasSubstr("is part of the key, but cannot be read"));
   EXPECT_FALSE(count.Contains(path_));
   EXPECT_EQ(count.Lookup(path_), std::nullopt);
   EXPECT_THROW(count.Key(path_), Error);

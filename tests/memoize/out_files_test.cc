@@ -57,8 +57,7 @@ class OutFilesTest : public ::testing::TestWithParam<std::tuple<OutFiles, Storag
     return cache_.Memoize(
         {.name = "product",
          .out_files = How(),
-         .on_failure =
-             [this](const Failure& failure) { failures_.emplace_back(failure.status.message()); }},
+         .on_failure = [this](const Failure& failure) { failures_.emplace_back(failure.message); }},
         [this](int x, int y, const fs::path& loc) {
           ++computed_;
           WriteFile(loc, std::to_string(x * y));
@@ -250,8 +249,7 @@ TEST_P(OutFilesTest, AFileThatIsNotWrittenIsAFailureAndNothingIsStored) {
   auto f = cache_.Memoize(
       {.name = "f",
        .out_files = How(),
-       .on_failure =
-           [this](const Failure& failure) { failures_.emplace_back(failure.status.message()); }},
+       .on_failure = [this](const Failure& failure) { failures_.emplace_back(failure.message); }},
       [&](int x, const fs::path&) { return x; }, "x"_a, "loc"_a.OutFile());
   EXPECT_EQ(f(1, At("nothing")), 1);
   EXPECT_THAT(failures_, ElementsAre(HasSubstr("has not written")));
@@ -292,8 +290,7 @@ TEST_P(OutFilesTest, AnAuditComparesTheFilesToo) {
       {.name = "f",
        .audit = 1,
        .out_files = How(),
-       .on_failure =
-           [this](const Failure& failure) { failures_.emplace_back(failure.status.message()); }},
+       .on_failure = [this](const Failure& failure) { failures_.emplace_back(failure.message); }},
       [&](const fs::path& loc) { WriteFile(loc, text); }, "loc"_a.OutFile());
   f(At("a"));
   f(At("b"));
@@ -308,8 +305,7 @@ TEST_P(OutFilesTest, WhatWasThereBeforeIsNotTakenForWritten) {
   auto f = cache_.Memoize(
       {.name = "f",
        .out_files = How(),
-       .on_failure =
-           [this](const Failure& failure) { failures_.emplace_back(failure.status.message()); }},
+       .on_failure = [this](const Failure& failure) { failures_.emplace_back(failure.message); }},
       [](int x, const fs::path& loc) {
         if (x != 2) WriteFile(loc, std::to_string(x));
         return x;
@@ -444,8 +440,7 @@ TEST_P(OutFilesTest, AnAuditDoesNotOverwriteTheOnlyCopy) {
       {.name = "f",
        .audit = 1,
        .out_files = How(),
-       .on_failure =
-           [this](const Failure& failure) { failures_.emplace_back(failure.status.message()); }},
+       .on_failure = [this](const Failure& failure) { failures_.emplace_back(failure.message); }},
       [&](int x, const fs::path& loc) {
         WriteFile(loc, fails ? "half" : "whole");
         if (fails) throw std::runtime_error("stopped");
@@ -462,8 +457,7 @@ TEST_P(OutFilesTest, AnEmptyPathIsAFailureOfTheCacheOnly) {
   auto f = cache_.Memoize(
       {.name = "f",
        .out_files = How(),
-       .on_failure =
-           [this](const Failure& failure) { failures_.emplace_back(failure.status.message()); }},
+       .on_failure = [this](const Failure& failure) { failures_.emplace_back(failure.message); }},
       [](int x, const std::string&) { return x; }, "x"_a, "loc"_a.OutFile());
   EXPECT_EQ(f(1, ""), 1);
   EXPECT_EQ(f(1, outputs_.path()), 1);
@@ -488,21 +482,20 @@ TEST_P(OutFilesTest, OldResultsAreUpgradedAndKeepTheirFiles) {
         return x;
       },
       "x"_a, "loc"_a.OutFile())(1, At("a"));
-  auto f = cache_
-               .Memoize(
-                   {.name = "f",
-                    .audit = 1,
-                    .out_files = How(),
-                    .on_failure =
-                        [this](const Failure& failure) {
-                          failures_.emplace_back(failure.status.message());
-                        }},
-                   [&](int x, const fs::path& loc) {
-                     write(x, loc);
-                     return std::to_string(x);
-                   },
-                   "x"_a, "loc"_a.OutFile())
-               .UpgradeFrom<int>([](int old) { return std::to_string(old); });
+  auto f =
+      cache_
+          .Memoize(
+              {.name = "f",
+               .audit = 1,
+               .out_files = How(),
+               .on_failure =
+                   [this](const Failure& failure) { failures_.emplace_back(failure.message); }},
+              [&](int x, const fs::path& loc) {
+                write(x, loc);
+                return std::to_string(x);
+              },
+              "x"_a, "loc"_a.OutFile())
+          .UpgradeFrom<int>([](int old) { return std::to_string(old); });
   EXPECT_EQ(f(1, At("b")), "1");
   EXPECT_EQ(ReadFile(At("b")), "1");
   chmod(At("b").c_str(), 0600);  // is not what an audit looks at

@@ -1,0 +1,28 @@
+// What memoized.cc stores, saved and loaded by hand in both formats in which it may be stored.
+#include <cereal/archives/binary.hpp>
+#include <cereal/archives/json.hpp>
+#include <cereal/types/string.hpp>
+#include <cereal/types/vector.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+struct Result {
+  double x, y;
+  std::vector<std::string> names;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(CEREAL_NVP(x), CEREAL_NVP(y), CEREAL_NVP(names));
+  }
+};
+
+int main() {
+  std::stringstream stream;
+  cereal::BinaryOutputArchive{stream}(Result{1, 2, {"a"}});
+  Result result;
+  cereal::BinaryInputArchive{stream}(result);
+  cereal::JSONOutputArchive{stream}(result);
+  cereal::JSONInputArchive{stream}(result);
+  return static_cast<int>(result.x);
+}
