@@ -44,6 +44,15 @@ def permacache_repositories():
     )
     maybe(
         system_repository,
+        name = "libarchive",
+        package = "libarchive-dev",
+        headers = ["archive.h", "archive_entry.h"],
+        libraries = ["archive"],
+        shared = True,
+        overlay = Label("//third_party/libarchive:overlay.BUILD"),
+    )
+    maybe(
+        system_repository,
         name = "lmdb",
         package = "liblmdb-dev",
         headers = ["lmdb.h"],

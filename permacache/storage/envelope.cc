@@ -4,6 +4,7 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "permacache/storage/compression.h"
@@ -107,13 +108,11 @@ Envelope ParseHead(std::string_view bytes) {
           .stored = {}};
 }
 
-}  // namespace
-
-bool IsEnvelope(std::string_view bytes) { return bytes.starts_with(kMagic); }
-
-std::string SealEnvelope(const Envelope& envelope) {
-  std::string bytes(kEnvelopeHeaderSize, '\0');
-  bytes.reserve(kEnvelopeHeaderSize + envelope.key.size() + envelope.stored.size() + kChecksumSize);
+// The header and the key, with room for what follows.
+std::string BeginOf(const Envelope& envelope, size_t room) {
+  std::string bytes;
+  bytes.reserve(kEnvelopeHeaderSize + envelope.key.size() + room);
+  bytes.resize(kEnvelopeHeaderSize);
   kMagic.copy(bytes.data(), kMagic.size());
   bytes[kVersionOffset] = kVersion;
   bytes[kCompressionOffset] = static_cast<char>(static_cast<uint8_t>(envelope.compression) |
@@ -125,6 +124,28 @@ std::string SealEnvelope(const Envelope& envelope) {
   Save<uint64_t>(bytes, kStoredSizeOffset, envelope.stored.size());
   Save(bytes, kValueSizeOffset, envelope.value_size);
   bytes += envelope.key;
+  return bytes;
+}
+
+}  // namespace
+
+bool IsEnvelope(std::string_view bytes) { return bytes.starts_with(kMagic); }
+
+std::string EnvelopeBegin(const Envelope& envelope) { return BeginOf(envelope, 0); }
+
+std::string EnvelopeEnd(std::string_view begin, std::string_view stored) {
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
+                                                                       XXH3_freeState);
+  XXH3_64bits_reset(state.get());
+  XXH3_64bits_update(state.get(), begin.data(), begin.size());
+  XXH3_64bits_update(state.get(), stored.data(), stored.size());
+  std::string bytes(kChecksumSize, '\0');
+  Save(bytes, 0, XXH3_64bits_digest(state.get()));
+  return bytes;
+}
+
+std::string SealEnvelope(const Envelope& envelope) {
+  std::string bytes = BeginOf(envelope, envelope.stored.size() + kChecksumSize);
   bytes += envelope.stored;
   const uint64_t checksum = Checksum(bytes);
   bytes.resize(bytes.size() + kChecksumSize);

@@ -35,6 +35,11 @@ bool IsEnvelope(std::string_view bytes);
 
 std::string SealEnvelope(const Envelope& envelope);
 
+// The same in pieces, for who does not copy a large value: what comes before `envelope.stored`, and
+// what comes after it.
+std::string EnvelopeBegin(const Envelope& envelope);
+std::string EnvelopeEnd(std::string_view begin, std::string_view stored);
+
 // With the value in it. It was used last when it was created.
 std::string SealEnvelope(std::string_view key, const Record& record, Compression compression);
 

@@ -16,8 +16,6 @@ namespace {
 constexpr size_t kEntriesAtOnce = 500;
 constexpr size_t kBytesAtOnce = size_t{1} << 20;
 
-void VisitNothing(const Record&) {}
-
 // Every byte of a record enters its checksum, which is its end.
 std::string TraceOf(std::string_view envelope) {
   return std::string(envelope.substr(envelope.size() - std::min<size_t>(envelope.size(), 16)));
@@ -28,11 +26,6 @@ std::string TraceOf(std::string_view envelope) {
 absl::Status LmdbScan::LookAtSome(LmdbEnvironment& environment, MDB_dbi database) {
   absl::Status status = environment.Read([&](MDB_txn* txn) { return ReadSome(txn, database); });
   if (!status.ok()) return status;
-  for (Seen& seen : seen_) {
-    if (depth_ == Depth::kHeads || seen.in_file.empty() || !seen.info.status.ok()) continue;
-    seen.info.status = CheckFile(environment, seen);
-    if (absl::IsAborted(seen.info.status)) return seen.info.status;
-  }
   if (!seen_.empty()) last_ = seen_.back().place.digest;
   return absl::OkStatus();
 }
@@ -61,11 +54,10 @@ int LmdbScan::ReadSome(MDB_txn* txn, MDB_dbi database) {
 
 void LmdbScan::Look(const Place& place, std::string_view bytes) {
   Seen& seen = seen_.emplace_back(
-      Seen{.place = place, .info = {}, .key = {}, .trace = TraceOf(bytes), .in_file = {}});
+      Seen{.place = place, .info = {}, .key = {}, .trace = TraceOf(bytes), .envelope = {}});
   const std::optional<ValueReference> file = FileOf(bytes);
   seen.info.bytes = bytes.size() + (file ? file->size : 0);
-  const absl::StatusOr<Envelope> envelope =
-      depth_ == Depth::kValues ? ParseEnvelope(bytes) : ParseEnvelopeHead(bytes, bytes.size());
+  const absl::StatusOr<Envelope> envelope = ParseEnvelopeHead(bytes, bytes.size());
   seen.info.status = envelope.status();
   if (!envelope.ok()) return;
   seen.key = envelope->key;
@@ -73,19 +65,47 @@ void LmdbScan::Look(const Place& place, std::string_view bytes) {
   seen.info.created = envelope->created;
   seen.info.last_used = envelope->last_used;
   seen.info.compute_time = envelope->compute_time;
-  if (envelope->in_file) {
-    seen.in_file = bytes;
-    if (!file) seen.info.status = absl::DataLossError("a record's reference to a file is damaged");
-  } else if (depth_ == Depth::kValues) {
-    seen.info.status = VisitValue(*envelope, envelope->stored, VisitNothing).status();
+  if (envelope->compression == Compression::kZstd) seen.info.format = FileFormat::kZstd;
+  if (envelope->in_file && !file) {
+    seen.info.status = absl::DataLossError("a record's reference to a file is damaged");
   }
+  if (depth_ == Depth::kValues) seen.envelope = bytes;
 }
 
-absl::Status LmdbScan::CheckFile(LmdbEnvironment& environment, const Seen& seen) {
-  absl::Status checked =
-      VisitFile(environment.value_files(), seen.place, seen.in_file, VisitNothing).status();
-  if (!absl::IsNotFound(checked)) return checked;
-  // If the record has gone, too, nothing is amiss.
+absl::Status LmdbScan::Visit(LmdbEnvironment& environment, const Seen& seen,
+                             absl::FunctionRef<void(const EntryInfo&)> visit) const {
+  EntryInfo info = seen.info;
+  if (depth_ == Depth::kHeads || !info.status.ok()) {
+    visit(info);
+    return absl::OkStatus();
+  }
+  bool is_visited = false;
+  const auto visit_value = [&](const Record& record) {
+    info.value = record.value;
+    is_visited = true;
+    visit(info);
+  };
+  const absl::StatusOr<Envelope> envelope = ParseEnvelope(seen.envelope);
+  if (!envelope.ok()) {
+    info = {.status = envelope.status(), .bytes = info.bytes};
+  } else if (!envelope->in_file) {
+    info.status = VisitValue(*envelope, envelope->stored, visit_value).status();
+  } else {
+    info.status =
+        VisitFile(environment.value_files(), seen.place, seen.envelope, visit_value).status();
+    if (absl::IsNotFound(info.status)) {
+      const absl::StatusOr<bool> is_there = IsStillThere(environment, seen);
+      if (!is_there.ok() || !*is_there) return is_there.status();
+      info.status = absl::DataLossError(
+          absl::StrCat("the file of a value is missing: ", info.status.message()));
+    }
+  }
+  if (!is_visited) visit(info);
+  return absl::OkStatus();
+}
+
+// If the record has gone with its file nothing is amiss.
+absl::StatusOr<bool> LmdbScan::IsStillThere(LmdbEnvironment& environment, const Seen& seen) {
   bool is_there = false;
   const absl::Status status = environment.LookUp([&](LmdbSnapshot& snapshot) {
     std::string_view bytes;
@@ -93,8 +113,8 @@ absl::Status LmdbScan::CheckFile(LmdbEnvironment& environment, const Seen& seen)
     is_there = error == 0 && TraceOf(bytes) == seen.trace;
     return error == MDB_NOTFOUND ? 0 : error;
   });
-  if (!status.ok() || !is_there) return status;
-  return absl::DataLossError(absl::StrCat("the file of a value is missing: ", checked.message()));
+  if (!status.ok()) return status;
+  return is_there;
 }
 
 absl::Status LmdbScan::Erase(LmdbEnvironment& environment, const std::vector<const Seen*>& seen) {

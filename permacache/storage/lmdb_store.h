@@ -31,6 +31,7 @@ struct LmdbStoreOptions {
   Compression compression = Compression::kNone;  // of records to be written; any can be read
   Durability durability = Durability::kSynced;
   size_t least_file_size = ValueFiles::kLeastSize;  // bytes from which on values get files
+  bool notes_uses = true;                           // whether Get and GetMany are uses of entries
   OnLost on_lost = {};  // told of records that waited and could not be written after all
 };
 
