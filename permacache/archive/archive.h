@@ -1,0 +1,8 @@
+// A whole cache as one file: exported, imported, or opened as a layer under another cache.
+#ifndef PERMACACHE_ARCHIVE_ARCHIVE_H_
+#define PERMACACHE_ARCHIVE_ARCHIVE_H_
+
+#include "permacache/archive/export.h"
+#include "permacache/archive/import.h"
+
+#endif  // PERMACACHE_ARCHIVE_ARCHIVE_H_
