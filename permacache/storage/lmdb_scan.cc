@@ -6,6 +6,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "permacache/storage/address_space.h"
 #include "permacache/storage/envelope.h"
 #include "permacache/storage/lmdb_entries.h"
 #include "permacache/storage/record_value.h"
@@ -15,6 +16,10 @@ namespace {
 
 constexpr size_t kEntriesAtOnce = 500;
 constexpr size_t kBytesAtOnce = size_t{1} << 20;
+
+// The kernel maps up to 16 for each that is read.
+constexpr size_t kPagesBetweenLettingGo = 512;
+constexpr size_t kPageSize = 4096;  // about
 
 // Every byte of a record enters its checksum, which is its end.
 std::string TraceOf(std::string_view envelope) {
@@ -45,11 +50,24 @@ int LmdbScan::ReadSome(MDB_txn* txn, MDB_dbi database) {
     // The walk goes on from one that has been seen.
     if (is_entry && place.digest != last_) {
       Look(place, ToView(bytes));
-      looked_at += depth_ == Depth::kValues ? bytes.mv_size : seen_.back().key.size();
+      const size_t read = depth_ == Depth::kValues ? bytes.mv_size : seen_.back().key.size();
+      looked_at += read;
+      CountPages(index.mv_data, read);
     }
     error = mdb_cursor_get(cursor, &index, &bytes, MDB_NEXT);
   }
+  // The file may be larger than memory. LMDB has it mapped as long as the transaction lasts.
+  if (pages_in_ >= kPagesBetweenLettingGo) {
+    LetGoOfFileAt(reinterpret_cast<const void*>(page_));
+    pages_in_ = 0;
+  }
   return error == MDB_NOTFOUND ? 0 : error;
+}
+
+void LmdbScan::CountPages(const void* entry, size_t read) {
+  const uintptr_t page = reinterpret_cast<uintptr_t>(entry) / kPageSize * kPageSize;
+  pages_in_ += (page != page_) + read / kPageSize;
+  page_ = page;
 }
 
 void LmdbScan::Look(const Place& place, std::string_view bytes) {

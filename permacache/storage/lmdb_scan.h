@@ -49,12 +49,15 @@ class LmdbScan {
 
  private:
   int ReadSome(MDB_txn* txn, MDB_dbi database);
+  void CountPages(const void* entry, size_t read);
   void Look(const Place& place, std::string_view bytes);
   static absl::StatusOr<bool> IsStillThere(LmdbEnvironment& environment, const Seen& seen);
 
   const uint32_t generation_;
   const Depth depth_;
   std::optional<KeyDigest> last_;
+  uintptr_t page_ = 0;     // on which the last entry lies
+  size_t pages_in_ = 0;    // how many pages have been read, and count as this process' memory
   std::deque<Seen> seen_;  // whose elements stay where they are, as `info` refers to `key`
 };
 
