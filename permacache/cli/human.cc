@@ -101,7 +101,7 @@ std::string Escaped(char32_t code) {
 std::string CountText(int64_t count) {
   std::string text = absl::StrCat(count);
   const size_t first = count < 0 ? 1 : 0;
-  for (size_t i = text.size(); i > first + 3; i -= 3) text.insert(i - 3, ",");
+  for (size_t i = text.size(); i > first + 3; i -= 3) text.insert(i - 3, 1, ',');
   return text;
 }
 

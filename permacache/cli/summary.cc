@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "permacache/cli/top.h"
+#include "permacache/memoize/location.h"
 #include "permacache/memoize/statistics_file.h"
 
 namespace permacache::cli {
@@ -44,7 +45,13 @@ FunctionSummary Begin(const memoize::StoredFunction& function) {
       .counts = function.in_files ? FunctionStats() : memoize::ReadStatisticsFile(function.folder)};
 }
 
-void AddTo(FunctionSummary& sum, uint32_t version, const EntryInfo& info) {
+// Copies of files that a function wrote took nothing to compute but what its results did.
+bool IsCopyOfFile(const Generation& generation) {
+  return generation.function.folder.filename() == memoize::kOutFilesName;
+}
+
+void AddTo(FunctionSummary& sum, const Generation& generation, const EntryInfo& info) {
+  const uint32_t version = generation.version;
   if (sum.versions.empty() || sum.versions.back() != version) sum.versions.push_back(version);
   ++sum.entries;
   sum.bytes += info.bytes;
@@ -52,7 +59,7 @@ void AddTo(FunctionSummary& sum, uint32_t version, const EntryInfo& info) {
     ++sum.damaged;
     return;
   }
-  sum.compute_time += info.compute_time;
+  if (!IsCopyOfFile(generation)) sum.compute_time += info.compute_time;
   sum.last_used = std::max(sum.last_used, std::max(info.last_used, info.created));
 }
 
@@ -82,11 +89,12 @@ Summary Summarize(Session& session, const Selection& selection, std::string_view
     FunctionSummary& sum = summary.functions.emplace_back(Begin(function));
     ForEachEntryOf(session, function, selection, progress, storage::Depth::kHeads,
                    [&](const Generation& generation, const EntryInfo& info) {
-                     AddTo(sum, generation.version, info);
+                     AddTo(sum, generation, info);
                      largest.Add(generation, info);
-                     costliest.Add(generation, info);
+                     if (!IsCopyOfFile(generation)) costliest.Add(generation, info);
                      return Verdict::kKeep;
                    });
+    if (sum.entries == 0 && sum.counts == FunctionStats()) summary.functions.pop_back();
   }
   summary.largest = largest.Take();
   summary.costliest = costliest.Take();

@@ -40,7 +40,7 @@ struct NamedEntry {
 };
 
 struct Summary {
-  std::vector<FunctionSummary> functions;  // by name
+  std::vector<FunctionSummary> functions;  // by name, with entries or counts
   std::vector<NamedEntry> largest;         // entries, the first of them
   std::vector<NamedEntry> costliest;       // likewise, by what they took to compute
 

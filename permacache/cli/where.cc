@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -40,7 +39,10 @@ there and neither false nor null. A comparison with what is not there is false, 
 
 // A tree; its leaves are operands.
 struct Where::Node {
-  using Step = std::variant<std::string, size_t>;  // a member, an element
+  struct Step {
+    std::string name = {};             // of a member
+    std::optional<size_t> index = {};  // of an element, then there is no name
+  };
   enum class Kind { kValue, kPath, kNot, kAnd, kOr, kCompare };
 
   Kind kind;
@@ -170,17 +172,17 @@ class Parser {
   // true, false and null may be members, too.
   void TakeName(Node& node) {
     if (!Is(Word::Kind::kName) && !Is(Word::Kind::kConstant)) return Expect("a name");
-    node.path.push_back(std::string(Next().text));
+    node.path.push_back({.name = std::string(Next().text)});
     words_.Advance();
   }
 
   void TakeBracket(Node& node, bool may_be_index) {
     size_t index = 0;
     if (Is(Word::Kind::kString)) {
-      node.path.push_back(Next().value);
+      node.path.push_back({.name = Next().value});
     } else if (may_be_index && Is(Word::Kind::kNumber) &&
                absl::SimpleAtoi(std::string(Next().text), &index)) {
-      node.path.push_back(index);
+      node.path.push_back({.index = index});
     } else {
       return Expect(may_be_index ? "an index or a \"name\"" : "a \"name\"");
     }
@@ -198,15 +200,13 @@ class Parser {
 const Json* Find(const Json& key, const std::vector<Node::Step>& path) {
   const Json* place = &key;
   for (const Node::Step& step : path) {
-    if (const auto* name = std::get_if<std::string>(&step)) {
-      if (!place->is_object()) return nullptr;
-      const auto found = place->find(*name);
+    if (step.index) {
+      if (!place->is_array() || *step.index >= place->size()) return nullptr;
+      place = &(*place)[*step.index];
+    } else {
+      const auto found = place->is_object() ? place->find(step.name) : place->end();
       if (found == place->end()) return nullptr;
       place = &*found;
-    } else {
-      const size_t index = std::get<size_t>(step);
-      if (!place->is_array() || index >= place->size()) return nullptr;
-      place = &(*place)[index];
     }
   }
   return place;
