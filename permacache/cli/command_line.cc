@@ -146,7 +146,7 @@ class CommandLine {
                      "cost, created or used: the greatest first")
         ->type_name("ORDER");
     command->add_option("--limit", ls_.limit, "No more than so many; 20 of sorted entries")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Validator(CLI::PositiveNumber).description(""))
         ->type_name("N");
     Then(command, [this](Session& session) { Ls(session, ls_); });
   }
@@ -209,8 +209,8 @@ class CommandLine {
 
   void AddClear() {
     CLI::App* command = Add("clear", "Removes all entries of a function",
-                            R"(  permacache clear mesh/refine --dry-run
-  permacache clear mesh/refine)");
+                            R"(  permacache clear report/text --dry-run
+  permacache clear report/text)");
     CLI::Option* name = AddName(command, clear_.selection.function, "The function");
     CLI::Option* all = command->add_flag("--all", clear_all_, "All functions");
     name->excludes(all);
@@ -228,7 +228,7 @@ class CommandLine {
     CLI::App* command = Add("prune", "Removes what is old, unused or least worth its place",
                             R"(  permacache prune --max-size 10G --dry-run
   permacache prune wing/lift --version-below 2
-  permacache prune --unused-for 90d --older-than 1y --max-size 500M)");
+  permacache prune mesh/refine --unused-for 90d --max-size 500M)");
     command->add_option("NAME", prune_.functions, "Functions; all without one")->type_name("");
     AddQuantity(command, "--max-size", prune_.max_size, ParseBytes,
                 "What saves the fewest seconds per byte goes until the rest takes no more, as 10G",
@@ -297,7 +297,7 @@ class CommandLine {
         ->add_option("--on-conflict", import_.on_conflict,
                      "Where the cache has another value: keep it, replace it, or fail and import "
                      "nothing")
-        ->check(CLI::IsMember({"keep", "replace", "fail"}))
+        ->check(CLI::IsMember({"keep", "replace", "fail"}).description(""))
         ->type_name("keep|replace|fail");
     Then(command, [this](Session& session) { Import(session, import_); });
   }
@@ -314,12 +314,10 @@ class CommandLine {
     });
     CLI::App* words = command->add_subcommand("words", "Prints what may follow");
     words->group("");
-    words->prefix_command();
-    words->callback([this, words] {
-      print_ = [this, given = words->remaining()] {
-        std::vector<std::string> line = given;
-        if (!line.empty() && line.front() == "--") line.erase(line.begin());
-        for (const std::string& word : Candidates(Words(), line)) std::cout << word << "\n";
+    words->add_option("WORDS", words_, "The words so far");
+    words->callback([this] {
+      print_ = [this] {
+        for (const std::string& word : Candidates(Words(), words_)) std::cout << word << "\n";
         return kDone;
       };
     });
@@ -387,6 +385,7 @@ class CommandLine {
   VerifyOptions verify_;
   ExportOptions export_;
   ImportOptions import_;
+  std::vector<std::string> words_;
   std::string topic_;
 };
 

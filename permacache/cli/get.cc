@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "permacache/cli/commands.h"
 #include "permacache/cli/human.h"
 #include "permacache/codec/encoding.h"
@@ -25,6 +26,11 @@ struct JsonResult {
   std::string value;
 };
 
+// A value that stands in an object by itself. Strings of JSON have no line ends.
+std::string WithoutIndentation(std::string_view value) {
+  return absl::StrReplaceAll(std::string(value), {{"\n  ", "\n"}});
+}
+
 std::optional<JsonResult> ReadJsonResult(std::string_view bytes) {
   if (!bytes.starts_with("{\n  \"type\": ") || !json::IsValid(bytes)) return std::nullopt;
   JsonResult result;
@@ -37,7 +43,7 @@ std::optional<JsonResult> ReadJsonResult(std::string_view bytes) {
     if (name == "type" && kind == json::Reader::Kind::kString) {
       result.type = reader.TakeString();
     } else if (name == "value") {
-      result.value = reader.TakeValue();
+      result.value = WithoutIndentation(reader.TakeValue());
     } else {
       reader.TakeValue();
     }

@@ -41,10 +41,12 @@ svg .good { fill: var(--good); }
 svg .ground { fill: var(--line); }
 table { width: 100%; border-collapse: collapse; }
 th { text-align: left; color: var(--soft); font-weight: 500; font-size: .85rem; }
-th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { padding: .35rem 1.25rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.key { font-family: ui-monospace, monospace; font-size: .85rem; overflow-wrap: anywhere; }
+.name { white-space: nowrap; }
+.name, .key { font-family: ui-monospace, monospace; font-size: .85rem; }
+.key { overflow-wrap: anywhere; min-width: 16rem; }
 .scroll { overflow-x: auto; }
 </style>
 </head>
@@ -56,6 +58,7 @@ constexpr char kEnd[] = "</main>\n</body>\n</html>\n";
 
 constexpr size_t kMostBars = 12;
 constexpr size_t kLongestKey = 2000;
+constexpr size_t kLongestName = 80;
 constexpr size_t kLongestLabel = 40;
 
 // No more of a text than so many bytes, cut between characters.
@@ -159,9 +162,9 @@ std::string FunctionTable(const Summary& summary) {
       "<th class=\"n\">misses</th><th class=\"n\">saved</th><th>last use</th></tr>\n";
   for (const FunctionSummary& f : summary.functions) {
     const auto counted = [&](const std::string& text) { return f.has_counts ? text : "-"; };
-    absl::StrAppend(&html, "<tr><td class=\"key\">", HtmlText(f.name), "</td><td class=\"n\">",
-                    CountText(f.entries), "</td><td class=\"n\">", BytesText(f.bytes),
-                    "</td><td class=\"n\">", counted(CountText(f.counts.hits)));
+    absl::StrAppend(&html, "<tr><td class=\"name\">", HtmlText(Cut(f.name, kLongestName)),
+                    "</td><td class=\"n\">", CountText(f.entries), "</td><td class=\"n\">",
+                    BytesText(f.bytes), "</td><td class=\"n\">", counted(CountText(f.counts.hits)));
     absl::StrAppend(&html, "</td><td class=\"n\">", counted(CountText(f.counts.misses)),
                     "</td><td class=\"n\">", counted(DurationText(f.counts.saved)), "</td><td>",
                     TimeText(f.last_used), "</td></tr>\n");

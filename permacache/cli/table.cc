@@ -20,14 +20,14 @@ std::string Table::Add(std::vector<Cell> row) {
 std::string Table::Flush() {
   if (waiting_.empty()) return "";
   widths_.resize(titles_.size());
+  at_right_.resize(titles_.size());
   std::vector<Cell> head;
-  for (size_t i = 0; i < titles_.size(); ++i) {
-    head.push_back({.text = titles_[i], .at_right = waiting_.front()[i].at_right});
-  }
+  for (const std::string& title : titles_) head.push_back({.text = title});
   waiting_.insert(waiting_.begin(), std::move(head));
   for (const std::vector<Cell>& row : waiting_) {
     for (size_t i = 0; i < row.size(); ++i) {
       widths_[i] = std::max(widths_[i], WidthOf(row[i].text));
+      at_right_[i] = at_right_[i] || row[i].at_right;
     }
   }
   is_measured_ = true;
@@ -44,9 +44,9 @@ std::string Table::Line(const std::vector<Cell>& row) const {
     const std::string blanks(widths_[i] - std::min(width, widths_[i]), ' ');
     const bool is_last = i + 1 == row.size();
     if (i > 0) line += "  ";
-    if (row[i].at_right) line += blanks;
+    if (at_right_[i]) line += blanks;
     line += row[i].text;
-    if (!row[i].at_right && !is_last) line += blanks;
+    if (!at_right_[i] && !is_last) line += blanks;
   }
   return line + "\n";
 }

@@ -11,7 +11,7 @@ namespace permacache::cli {
 
 struct Cell {
   std::string text;
-  bool at_right = false;
+  bool at_right = false;  // and with it all of its column
 };
 
 // Each column is as wide as the widest of its first cells, as many as kRowsToMeasure; what is wider
@@ -34,6 +34,7 @@ class Table {
 
   std::vector<std::string> titles_;
   std::vector<size_t> widths_;
+  std::vector<bool> at_right_;
   std::vector<std::vector<Cell>> waiting_;
   bool is_measured_ = false;
 };

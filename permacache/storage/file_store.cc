@@ -158,7 +158,8 @@ FileStore::FileStore(const FileStoreOptions& options)
 absl::StatusOr<bool> FileStore::Get(std::string_view key,
                                     absl::FunctionRef<void(const Record&)> visit) {
   const std::filesystem::path path = folder_ / EntryName(key);
-  const absl::StatusOr<EntryFile> entry = ReadEntry(path, Extent::kWhole);
+  const absl::StatusOr<EntryFile> entry =
+      ReadEntry(path, Extent::kWhole, notes_uses_ ? 0 : O_NOATIME);
   if (absl::IsNotFound(entry.status())) return false;
   if (!entry.ok()) return entry.status();
   absl::StatusOr<bool> found = OpenSealed(entry->bytes, key, visit);
