@@ -4,5 +4,6 @@
 
 #include "permacache/archive/export.h"
 #include "permacache/archive/import.h"
+#include "permacache/archive/pack.h"
 
 #endif  // PERMACACHE_ARCHIVE_ARCHIVE_H_

@@ -83,7 +83,7 @@ absl::Status ArchiveWriter::AddLarge(const EntryInfo& entry, const IndexEntry& p
       tar_->Begin(NameOfRecords(section_.section, ++members_),
                   header.size() + begin.size() + envelope.stored.size() + end.size());
   index_.push_back(place);
-  index_.back().frame = frames_.frame_offset();
+  index_.back().frame = frames_.frame();
   index_.back().within_frame += static_cast<uint32_t>(frames_.offset_in_frame());
   for (const std::string_view piece : {std::string_view(header), std::string_view(begin),
                                        envelope.stored, std::string_view(end)}) {
@@ -103,7 +103,7 @@ absl::Status ArchiveWriter::WriteChunk(Chunk& chunk) {
   absl::Status status =
       tar_->Begin(NameOfRecords(section_.section, ++members_), chunk.bytes.size());
   for (IndexEntry& entry : chunk.entries) {
-    entry.frame = frames_.frame_offset();
+    entry.frame = frames_.frame();
     entry.within_frame += static_cast<uint32_t>(frames_.offset_in_frame());
   }
   std::ranges::copy(chunk.entries, std::back_inserter(index_));
@@ -117,13 +117,16 @@ absl::Status ArchiveWriter::WriteChunk(Chunk& chunk) {
 // Those of LMDB come in the order of their digests, so that a look-up needs one of several indexes.
 absl::Status ArchiveWriter::WriteIndex() {
   if (index_.empty()) return absl::OkStatus();
+  absl::Status status = frames_.Flush();
+  if (!status.ok()) return status;
+  for (IndexEntry& entry : index_) entry.frame = frames_.OffsetOf(entry.frame);
   std::ranges::sort(index_, {}, &IndexEntry::digest);
-  absl::Status status =
+  status =
       tar_->Begin(NameOfIndex(section_.section, ++members_), index_.size() * IndexEntry::kSize);
   std::vector<IndexPage>& pages = section_.indexes.emplace_back();
   for (size_t begin = 0; begin < index_.size() && status.ok(); begin += kEntriesPerPage) {
     status = frames_.EndFrame();
-    pages.push_back({.first = index_[begin].digest, .frame = frames_.frame_offset()});
+    pages.push_back({.first = index_[begin].digest, .frame = frames_.frame()});
     std::string page;
     for (size_t i = begin; i < std::min(begin + kEntriesPerPage, index_.size()); ++i) {
       AppendTo(page, index_[i]);
@@ -133,7 +136,10 @@ absl::Status ArchiveWriter::WriteIndex() {
   index_.clear();
   // The last page shall hold no padding of tar.
   if (status.ok()) status = frames_.EndFrame();
-  return status.ok() ? tar_->End() : status;
+  if (status.ok()) status = frames_.Flush();
+  if (!status.ok()) return status;
+  for (IndexPage& page : pages) page.frame = frames_.OffsetOf(page.frame);
+  return tar_->End();
 }
 
 absl::Status ArchiveWriter::EndSection() {
@@ -150,8 +156,9 @@ absl::Status ArchiveWriter::EndSection() {
 absl::Status ArchiveWriter::Finish() {
   absl::Status status = EndSection();
   if (status.ok()) status = tar_->Finish();
+  if (status.ok()) status = frames_.Flush();
   if (!status.ok()) return status;
-  directory_.frames_size = frames_.frame_offset();
+  directory_.frames_size = frames_.size();
   directory_.digest = frames_.Digest();
   const absl::StatusOr<std::string> end = ToBytes(directory_);
   return end.ok() ? write_(*end) : end.status();

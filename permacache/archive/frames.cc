@@ -7,13 +7,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 
 namespace permacache::archive {
 namespace {
 
-constexpr int kZstdLevel = 3;
+// Higher ones take longer than the rest of an export does, for some hundredths of the size.
+constexpr int kZstdLevel = 1;
+
+constexpr size_t kMostThreads = 8;
 
 const size_t kMostCompressed = ZSTD_compressBound(kLargestFrame);
 
@@ -43,35 +48,69 @@ KeyDigest Digester::Digest() const {
 }
 
 FrameWriter::FrameWriter(std::function<absl::Status(std::string_view frame)> write)
-    : write_(std::move(write)), context_(ZSTD_createCCtx()), compressed_(kMostCompressed, '\0') {
-  content_.reserve(kLargestFrame);
-  ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, kZstdLevel);
-  ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_checksumFlag, 1);
+    : write_(std::move(write)),
+      slots_(1 + std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMostThreads)) {
+  for (Slot& slot : slots_) {
+    slot.context.reset(ZSTD_createCCtx());
+    slot.content.reserve(kLargestFrame);
+    slot.compressed.resize(kMostCompressed);
+    ZSTD_CCtx_setParameter(slot.context.get(), ZSTD_c_compressionLevel, kZstdLevel);
+    ZSTD_CCtx_setParameter(slot.context.get(), ZSTD_c_checksumFlag, 1);
+  }
+}
+
+size_t FrameWriter::Compress(Slot& slot) {
+  return ZSTD_compress2(slot.context.get(), slot.compressed.data(), slot.compressed.size(),
+                        slot.content.data(), slot.content.size());
 }
 
 absl::Status FrameWriter::Append(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const size_t size = std::min(bytes.size(), kLargestFrame - content_.size());
-    content_ += bytes.substr(0, size);
+  while (!bytes.empty() && status_.ok()) {
+    std::string& content = current().content;
+    const size_t size = std::min(bytes.size(), kLargestFrame - content.size());
+    content += bytes.substr(0, size);
     bytes.remove_prefix(size);
-    if (content_.size() < kLargestFrame) continue;
-    if (absl::Status status = EndFrame(); !status.ok()) return status;
+    if (content.size() == kLargestFrame) (void)EndFrame();
   }
-  return absl::OkStatus();
+  return status_;
 }
 
 absl::Status FrameWriter::EndFrame() {
-  if (content_.empty()) return absl::OkStatus();
-  const size_t size = ZSTD_compress2(context_.get(), compressed_.data(), compressed_.size(),
-                                     content_.data(), content_.size());
-  if (ZSTD_isError(size)) {
-    return absl::ResourceExhaustedError(absl::StrCat("cannot compress: ", ZSTD_getErrorName(size)));
+  if (current().content.empty() || !status_.ok()) return status_;
+  Slot& slot = current();
+  try {
+    slot.size = std::async(std::launch::async, [&slot] { return Compress(slot); });
+  } catch (const std::system_error&) {  // there can be no more threads
+    std::promise<size_t> done;
+    done.set_value(Compress(slot));
+    slot.size = done.get_future();
   }
-  const std::string_view frame = std::string_view(compressed_).substr(0, size);
-  content_.clear();
-  offset_ += size;
+  ++frame_;
+  return WriteOut(current());
+}
+
+absl::Status FrameWriter::Flush() {
+  for (uint64_t frame = offsets_.size() - 1; frame < frame_; ++frame) {
+    (void)WriteOut(slots_[frame % slots_.size()]);
+  }
+  return status_;
+}
+
+// Makes room for another frame.
+absl::Status FrameWriter::WriteOut(Slot& slot) {
+  if (!slot.size.valid()) return status_;
+  const size_t size = slot.size.get();
+  slot.content.clear();
+  if (ZSTD_isError(size)) {
+    status_.Update(
+        absl::ResourceExhaustedError(absl::StrCat("cannot compress: ", ZSTD_getErrorName(size))));
+  }
+  if (!status_.ok()) return status_;
+  const std::string_view frame = std::string_view(slot.compressed).substr(0, size);
+  offsets_.push_back(offsets_.back() + size);
   digester_.Add(frame);
-  return write_(frame);
+  status_ = write_(frame);
+  return status_;
 }
 
 absl::StatusOr<FrameFile> FrameFile::Open(const std::filesystem::path& path) {

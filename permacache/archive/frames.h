@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -42,22 +44,28 @@ class Digester {
   std::unique_ptr<XXH3_state_t, Free> state_;
 };
 
-// Not thread-safe.
+// Compresses several frames at once, in threads that live for one frame. Not thread-safe.
 class FrameWriter {
  public:
-  // `write` is given the frames, one after the other.
+  // `write` is given the frames, one after the other, in the thread that calls.
   explicit FrameWriter(std::function<absl::Status(std::string_view frame)> write);
 
+  // What is returned is the first thing that went wrong since the object was made.
   absl::Status Append(std::string_view bytes);
 
   // What is appended next begins a frame.
   absl::Status EndFrame();
 
-  // Where in the file the frame begins, and where in that frame, what is appended next.
-  uint64_t frame_offset() const { return offset_; }
-  size_t offset_in_frame() const { return content_.size(); }
+  // The number of the frame to which is added what is appended next, and where in it that begins.
+  uint64_t frame() const { return frame_; }
+  size_t offset_in_frame() const { return current().content.size(); }
+
+  // Writes all frames that have been ended. Then it is known of each where in the file it begins.
+  absl::Status Flush();
+  uint64_t OffsetOf(uint64_t frame) const { return offsets_[frame]; }
 
   // Of all that has been written.
+  uint64_t size() const { return offsets_.back(); }
   KeyDigest Digest() const { return digester_.Digest(); }
 
  private:
@@ -65,12 +73,26 @@ class FrameWriter {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   };
 
+  // A frame that is being filled or compressed.
+  struct Slot {
+    std::unique_ptr<ZSTD_CCtx, Free> context;
+    std::string content;
+    std::string compressed;
+    std::future<size_t> size;  // of what is compressed, or an error of zstd
+  };
+
+  static size_t Compress(Slot& slot);
+
+  const Slot& current() const { return slots_[frame_ % slots_.size()]; }
+  Slot& current() { return slots_[frame_ % slots_.size()]; }
+  absl::Status WriteOut(Slot& slot);
+
   const std::function<absl::Status(std::string_view)> write_;
-  const std::unique_ptr<ZSTD_CCtx, Free> context_;
-  std::string content_;     // of the frame to be written
-  std::string compressed_;  // room for one
-  uint64_t offset_ = 0;
+  std::vector<Slot> slots_;  // taken in turn
+  uint64_t frame_ = 0;
+  std::vector<uint64_t> offsets_ = {0};  // of the frames that were written, and of the next
   Digester digester_;
+  absl::Status status_;
 };
 
 // A file of frames. Every method may be called from any thread, and in a forked child.

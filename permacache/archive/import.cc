@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -82,6 +85,7 @@ class Merger {
     for (Part& part : parts_) {
       if (status.ok()) status = Flush(part);
     }
+    status.Update(Wait());
     return status;
   }
 
@@ -118,9 +122,9 @@ class Merger {
   // None if there is nothing to be found in it and nothing to be stored.
   absl::Status Open(Part& part) {
     if (part.store != nullptr) return absl::OkStatus();
-    if (pass_ == Pass::kLook && !IsThere(function_, section_.version)) return absl::OkStatus();
+    if (pass_ == Pass::kLook && !IsThere(function_, section_->version)) return absl::OkStatus();
     absl::StatusOr<std::unique_ptr<Store>> store =
-        memoize::OpenVersion(function_, section_.version,
+        memoize::OpenVersion(function_, section_->version,
                              {.format = static_cast<FileFormat>(&part - parts_.data()),
                               .notes_uses = false,
                               .keeps_memory = false});
@@ -129,24 +133,29 @@ class Merger {
     return absl::OkStatus();
   }
 
+  // Merges them in another thread, while the next ones are read.
   absl::Status Flush(Part& part) {
     if (part.chunks.empty()) return absl::OkStatus();
-    absl::Status status = Open(part);
-    std::vector<KeyedRecord> records;
-    records.reserve(part.entries);
-    for (Chunk& chunk : part.chunks) {
-      std::ranges::move(chunk.records, std::back_inserter(records));
-    }
-    if (status.ok()) status = Merge(part.store.get(), std::move(records));
+    absl::Status status = Wait();
+    if (status.ok()) status = Open(part);
+    if (!status.ok()) return status;
+    merging_ = std::async(std::launch::async | std::launch::deferred,
+                          [this, store = part.store.get(), chunks = std::move(part.chunks)] {
+                            return Merge(store, chunks);
+                          });
     part.chunks.clear();
     part.bytes = 0;
     part.entries = 0;
     return status;
   }
 
+  absl::Status Wait() { return merging_.valid() ? merging_.get() : absl::OkStatus(); }
+
   enum class Found : uint8_t { kNothing, kEqual, kOther };
 
-  absl::Status Merge(Store* store, std::vector<KeyedRecord> records) {
+  absl::Status Merge(Store* store, const std::vector<Chunk>& chunks) {
+    std::vector<KeyedRecord> records;
+    for (const Chunk& chunk : chunks) std::ranges::copy(chunk.records, std::back_inserter(records));
     std::vector<Found> found(records.size(), Found::kNothing);
     if (store != nullptr) {
       if (absl::Status status = Compare(*store, records, found); !status.ok()) return status;
@@ -179,7 +188,7 @@ class Merger {
     if (found == Found::kEqual) ++report_.equal;
     if (found != Found::kOther) return found == Found::kNothing;
     if (report_.conflicts.size() < ImportReport::kMostConflicts) {
-      report_.conflicts.push_back(absl::StrCat(section_.function, ", version ", section_.version,
+      report_.conflicts.push_back(absl::StrCat(section_->function, ", version ", section_->version,
                                                ": ", std::string(record.key)));
     }
     const bool is_replaced = on_conflict_ == OnConflict::kReplace;
@@ -191,9 +200,12 @@ class Merger {
   const OnConflict on_conflict_;
   const Pass pass_;
   ImportReport report_;
-  Section section_;  // whose records are being merged
+  std::optional<Section> section_;  // whose records are being merged
   StoredFunction function_;
   std::array<Part, 3> parts_;  // by their format
+
+  // Uses the report and a store until it has been waited for.
+  std::future<absl::Status> merging_;
 };
 
 // The passes over a file that an import takes.
@@ -247,8 +259,10 @@ class Importer {
       if (status.ok()) status = Proceed((*reader)->offset());
       if (!status.ok()) return status;
     }
+    absl::Status status = merger.Finish();
+    if (status.ok()) status = Proceed(directory_.frames_size);
     ++passes_done_;
-    return merger.Finish();
+    return status;
   }
 
   // Tells of each megabyte.

@@ -210,14 +210,16 @@ absl::StatusOr<Directory> ReadDirectory(const FrameFile& file) {
   directory.frames_size = end.Number<uint64_t>();
   directory.digest = TakeDigest(end);
   const auto checksum = end.Number<uint64_t>();
-  if (const auto version = end.Number<uint32_t>(); version > kVersion) {
+  const auto version = end.Number<uint32_t>();
+  if (version > kVersion) {
     return absl::UnimplementedError(absl::StrCat(file.path().string(), " has version ", version,
                                                  ", written by a newer permacache; this one knows ",
                                                  kVersion));
   }
   const uint64_t room = file.size() - kSkippableHeaderSize - kFooterSize;
-  if (size > kLargestDirectory || size > room || directory.frames_size != room - size) {
-    return file.DataLoss("its end states impossible lengths");
+  if (version == 0 || size > kLargestDirectory || size > room ||
+      directory.frames_size != room - size) {
+    return file.DataLoss("its end states what is not possible");
   }
   std::string bytes;
   absl::Status status =

@@ -57,7 +57,7 @@ struct IndexEntry {
   static constexpr size_t kSize = 24;
 
   KeyDigest digest;       // of its key
-  uint64_t frame;         // the offset of the frame in the file
+  uint64_t frame;         // the offset of the frame in the file; while that is written, its number
   uint32_t within_frame;  // where in its content
 };
 
@@ -71,14 +71,14 @@ inline constexpr size_t kEntriesPerPage = 2048;
 // A frame that holds index entries and nothing else, ordered by their digests.
 struct IndexPage {
   KeyDigest first;
-  uint64_t frame;
+  uint64_t frame;  // as above
 };
 
 struct DirectorySection {
   Section section;
   uint64_t entries = 0;
-  uint64_t bytes = 0;                           // of their keys and values
-  std::vector<std::vector<IndexPage>> indexes;  // each with its pages in order
+  uint64_t bytes = 0;                                // of their keys and values
+  std::vector<std::vector<IndexPage>> indexes = {};  // each with its pages in order
 };
 
 // What the end of the file says.

@@ -130,8 +130,8 @@ FileFormat FormatOf(const EntryFile& entry) {
                                                               : FileFormat::kBinary;
 }
 
-Verdict VisitEntry(const absl::StatusOr<EntryFile>& entry, Depth depth,
-                   absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
+Verdict VisitEntry(const absl::StatusOr<EntryFile>& entry, const std::filesystem::path& path,
+                   Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
   if (!entry.ok()) return visit({.status = entry.status()});
   EntryInfo info = {.last_used = LastUse(entry->info),
                     .bytes = static_cast<uint64_t>(entry->info.st_size),
@@ -145,7 +145,9 @@ Verdict VisitEntry(const absl::StatusOr<EntryFile>& entry, Depth depth,
     if (depth == Depth::kValues) info.value = record.value;
     verdict = visit(info);
   });
-  return verdict ? *verdict : visit(info);
+  if (verdict) return *verdict;
+  info.status = Annotate(info.status, path);
+  return visit(info);
 }
 
 }  // namespace
@@ -257,7 +259,7 @@ absl::Status FileStore::ForEach(Depth depth, absl::FunctionRef<Verdict(const Ent
     if (is_over) return false;
     const absl::StatusOr<EntryFile> entry = ReadEntry(folder_ / name, extent, O_NOATIME);
     if (absl::IsNotFound(entry.status())) return false;
-    const Verdict verdict = VisitEntry(entry, depth, visit);
+    const Verdict verdict = VisitEntry(entry, folder_ / name, depth, visit);
     is_over = verdict == Verdict::kStop;
     if (verdict != Verdict::kRemove) return false;
     struct stat now;

@@ -85,6 +85,7 @@ class LmdbEnvironment {
   absl::Status LookUp(absl::FunctionRef<int(LmdbSnapshot&)> body) { return file_->LookUp(body); }
   absl::Status Read(absl::FunctionRef<int(MDB_txn*)> body) { return file_->Read(body); }
   absl::Status Write(absl::FunctionRef<int(MDB_txn*)> body) { return file_->Write(body); }
+  void LetGoOfPages() { file_->LetGoOfPages(); }
   absl::StatusOr<MDB_dbi> OpenGeneration(uint32_t version) {
     return file_->OpenGeneration(version);
   }

@@ -87,6 +87,9 @@ class LmdbFile {
   // writers of all processes take turns. May run more than once as the map grows.
   absl::Status Write(absl::FunctionRef<int(MDB_txn*)> body);
 
+  // For who looks up more than there is memory: lets go of the pages that LookUp has read.
+  void LetGoOfPages() { map_.LetGo(); }
+
   // The number of the last transaction that any process has committed; nothing if the file is lost.
   std::optional<uint64_t> LastCommit();
 

@@ -199,8 +199,11 @@ absl::Status LmdbStore::GetMany(std::span<const std::string> keys,
   searches.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) searches.push_back({i, keys[i], PlaceOf(keys[i])});
   absl::Status trouble;
-  const absl::Status status =
-      On([&](const Opened& here) { return GetManyHere(here, &searches, visit, &trouble); });
+  const absl::Status status = On([&](const Opened& here) {
+    absl::Status found = GetManyHere(here, &searches, visit, &trouble);
+    if (!options_.notes_uses) here.environment->LetGoOfPages();
+    return found;
+  });
   return status.ok() ? trouble : status;
 }
 
