@@ -85,6 +85,9 @@ class CommandLine {
         *report);
     run_(session);
     report->End();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      session.Complain("cannot write all of this to standard output");
+    }
     return session.exit_code();
   }
 

@@ -23,7 +23,7 @@ struct Unit {
 
 // With one decimal below ten, where that says something.
 std::string WithUnit(double number, std::string_view unit) {
-  return absl::StrFormat(number < 9.95 ? "%.1f %s" : "%.0f %s", number, std::string(unit));
+  return absl::StrFormat("%.*f %s", number < 9.95 ? 1 : 0, number, std::string(unit));
 }
 
 // Number and unit of what people write; the unit in lower case.
@@ -93,7 +93,8 @@ std::string Escaped(char32_t code) {
   if (code == '\n') return "\\n";
   if (code == '\t') return "\\t";
   if (code < 0x80) return absl::StrFormat("\\x%02x", static_cast<unsigned>(code));
-  return absl::StrFormat(code < 0x10000 ? "\\u%04x" : "\\U%08x", static_cast<unsigned>(code));
+  const auto number = static_cast<unsigned>(code);
+  return code < 0x10000 ? absl::StrFormat("\\u%04x", number) : absl::StrFormat("\\U%08x", number);
 }
 
 }  // namespace

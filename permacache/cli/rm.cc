@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/cli/arguments.h"
 #include "permacache/cli/commands.h"
 #include "permacache/cli/human.h"
 #include "permacache/memoize/location.h"
@@ -63,9 +63,9 @@ class Calls {
 
   // Whether this is the key of a file that one of them wrote; see memoize/FORMAT.md.
   bool HaveWritten(std::string_view key) const {
-    const nlohmann::json arguments = nlohmann::json::parse(key, nullptr, false);
-    if (!arguments.is_object()) return false;
-    return std::ranges::any_of(arguments.items(), [&](const auto& item) {
+    const std::optional<nlohmann::json> arguments = ArgumentsIn(key);
+    if (!arguments || !arguments->is_object()) return false;
+    return std::ranges::any_of(arguments->items(), [&](const auto& item) {
       return (item.key() == "copy_for_call" || item.key() == "paths_for_call") &&
              item.value().is_string() &&
              std::ranges::binary_search(

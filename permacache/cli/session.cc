@@ -1,6 +1,8 @@
 #include "permacache/cli/session.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -15,7 +17,7 @@ void Session::Complain(std::string_view sentence) {
 
 bool Session::Check(std::string_view what, const absl::Status& status) {
   if (status.ok()) return true;
-  Complain(absl::StrCat(SafeText(what), ": ", SafeText(status.ToString())));
+  Complain(absl::StrCat(SafeText(what), ": ", SafeText(std::string(status.message()))));
   return false;
 }
 
@@ -26,17 +28,22 @@ std::vector<memoize::StoredFunction> Session::Functions(std::string_view name) {
                   absl::StrCat("there is no cache at ", SafeText(cache_.string()),
                                ". Say where it lies with --cache DIR or $PERMACACHE_DIR"));
   }
-  absl::StatusOr<std::vector<memoize::StoredFunction>> functions =
-      memoize::FindStoredFunctions(cache_);
-  if (!functions.ok()) throw Failure(kTrouble, SafeText(functions.status().ToString()));
-  if (name.empty()) return *std::move(functions);
-  std::erase_if(*functions, [&](const auto& function) { return function.name != name; });
-  if (functions->empty()) {
+  if (!functions_) {
+    absl::StatusOr<std::vector<memoize::StoredFunction>> found =
+        memoize::FindStoredFunctions(cache_);
+    if (!found.ok()) throw Failure(kTrouble, SafeText(std::string(found.status().message())));
+    functions_ = *std::move(found);
+  }
+  if (name.empty()) return *functions_;
+  std::vector<memoize::StoredFunction> functions;
+  std::ranges::copy_if(*functions_, std::back_inserter(functions),
+                       [&](const auto& function) { return function.name == name; });
+  if (functions.empty()) {
     throw Failure(kTrouble,
                   absl::StrCat("there is no function \"", SafeText(name), "\" in ",
                                SafeText(cache_.string()), ". permacache ls shows those there are"));
   }
-  return *std::move(functions);
+  return functions;
 }
 
 }  // namespace permacache::cli

@@ -9,6 +9,7 @@
 #define PERMACACHE_CLI_SESSION_H_
 
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -56,14 +57,16 @@ class Session {
   // So far.
   int exit_code() const { return exit_code_; }
 
-  // The functions of the cache, by name; or those of one name, which may have results of both
-  // storages. Throws Failure if there is no cache, or no function of that name.
+  // The functions that the cache had when this was asked for first, by name; or those of one name,
+  // which may have results of both storages. Throws Failure if there is no cache, or no function of
+  // that name.
   std::vector<memoize::StoredFunction> Functions(std::string_view name = {});
 
  private:
   const std::filesystem::path cache_;
   Report& report_;
   int exit_code_ = kDone;
+  std::optional<std::vector<memoize::StoredFunction>> functions_;
 };
 
 }  // namespace permacache::cli

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "permacache/cli/arguments.h"
 #include "permacache/cli/where_words.h"
 
 namespace permacache::cli {
@@ -34,7 +35,7 @@ Operators, those that bind closest first:
 
 Values are numbers, "strings" or 'strings', true, false and null. What stands alone is true if it is
 there and neither false nor null. A comparison with what is not there is false, != too. Integers beyond
-64 bits are compared as floating-point numbers.
+64 bits are compared as floating-point numbers; NaN is null, an infinity the largest number there is.
 )";
 
 // A tree; its leaves are operands.
@@ -293,8 +294,8 @@ absl::StatusOr<Where> Where::Parse(std::string_view text) {
 }
 
 bool Where::Matches(std::string_view key) const {
-  const Json arguments = Json::parse(key, nullptr, false);
-  return !arguments.is_discarded() && IsTrue(*root_, arguments);
+  const std::optional<Json> arguments = ArgumentsIn(key);
+  return arguments && IsTrue(*root_, *arguments);
 }
 
 }  // namespace permacache::cli

@@ -28,7 +28,7 @@ class Where {
   // kInvalidArgument says at which column what was expected, and shows the place.
   static absl::StatusOr<Where> Parse(std::string_view text);
 
-  // Whether an entry with this key is meant. None is whose key is not JSON.
+  // Whether an entry with this key is meant. None is without arguments; see arguments.h.
   bool Matches(std::string_view key) const;
 
   // A part of the predicate; see where.cc.

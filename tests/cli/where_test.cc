@@ -108,10 +108,20 @@ TEST(Where, BindsNotThenAndThenOr) {
   EXPECT_TRUE(Matches("! x == 3"));
 }
 
-TEST(Where, MatchesNoKeyThatIsNotJson) {
-  for (const char* key : {"", "{", "{\"x\": NaN}", "x == 2", "{\"x\": 2} ", "{\"x\": 1e999}"}) {
-    EXPECT_EQ(Matches("!missing", key), std::string_view(key) == "{\"x\": 2} ") << key;
+TEST(Where, MatchesNoKeyThatIsNone) {
+  for (const char* key :
+       {"", "{", "x == 2", "{\"x\": nan}", "{\"x\": 1e999}", "{\"x\": \"\xff\"}"}) {
+    EXPECT_FALSE(Matches("!missing", key)) << key;
   }
+}
+
+TEST(Where, KnowsTheNumbersThatJsonLacks) {
+  constexpr std::string_view kSpecial =
+      R"({"nan": NaN, "most": Infinity, "least": -Infinity, "text": "NaN, \"Infinity"})";
+  EXPECT_TRUE(Matches("nan == null && nan != 2", kSpecial));
+  EXPECT_FALSE(Matches("nan == 2 || nan < 2 || nan > 2", kSpecial));
+  EXPECT_TRUE(Matches("most > 1e308 && least < -1e308", kSpecial));
+  EXPECT_TRUE(Matches("text == 'NaN, \"Infinity'", kSpecial));
 }
 
 TEST(Where, SaysAtWhichColumnWhatWasExpected) {
@@ -137,10 +147,15 @@ TEST(Where, SaysAtWhichColumnWhatWasExpected) {
   EXPECT_THAT(TroubleOf(std::string(100'000, '!') + "x"), HasSubstr("no more than 100 levels"));
 }
 
-TEST(Where, TakesKeysThatAreDeep) {
-  const std::string deep = "{\"x\": " + std::string(100'000, '[') + std::string(100'000, ']') + "}";
-  EXPECT_TRUE(Matches("x", deep));
-  EXPECT_FALSE(Matches("x == 2", deep));
+// Comparing goes as deep as what is compared.
+TEST(Where, LooksNoDeeperThanTheStackIs) {
+  const auto nested = [](size_t depth) {
+    return "{\"text\": \"]]]]\\\"\", \"x\": " + std::string(depth, '[') + std::string(depth, ']') +
+           "}";
+  };
+  EXPECT_TRUE(Matches("x == x", nested(999)));
+  EXPECT_FALSE(Matches("x == x", nested(1000)));
+  EXPECT_FALSE(Matches("x == x || !missing", nested(1'000'000)));
 }
 
 // Whatever is written, it is understood or refused, and what is understood can be asked.
