@@ -37,10 +37,26 @@ def permacache_repositories():
     )
     maybe(
         system_repository,
+        name = "cli11",
+        package = "libcli11-dev",
+        headers = ["CLI"],
+        overlay = Label("//third_party/cli11:overlay.BUILD"),
+    )
+    maybe(
+        system_repository,
         name = "eigen",
         package = "libeigen3-dev",
         headers = ["eigen3"],
         overlay = Label("//third_party/eigen:overlay.BUILD"),
+    )
+    maybe(
+        system_repository,
+        name = "libarchive",
+        package = "libarchive-dev",
+        headers = ["archive.h", "archive_entry.h"],
+        libraries = ["archive"],
+        shared = True,
+        overlay = Label("//third_party/libarchive:overlay.BUILD"),
     )
     maybe(
         system_repository,
@@ -49,6 +65,13 @@ def permacache_repositories():
         headers = ["lmdb.h"],
         libraries = ["lmdb"],
         overlay = Label("//third_party/lmdb:overlay.BUILD"),
+    )
+    maybe(
+        system_repository,
+        name = "nlohmann_json",
+        package = "nlohmann-json3-dev",
+        headers = ["nlohmann"],
+        overlay = Label("//third_party/nlohmann_json:overlay.BUILD"),
     )
     maybe(openssl_repository, name = "openssl")
     maybe(
@@ -76,13 +99,6 @@ def permacache_development_repositories():
         headers = ["gmock", "gtest"],
         sources = "/usr/src/googletest",
         overlay = Label("//third_party/googletest:overlay.BUILD"),
-    )
-    maybe(
-        system_repository,
-        name = "nlohmann_json",
-        package = "nlohmann-json3-dev",
-        headers = ["nlohmann"],
-        overlay = Label("//third_party/nlohmann_json:overlay.BUILD"),
     )
     maybe(
         system_repository,

@@ -4,7 +4,11 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "permacache/archive/layered_store.h"
+#include "permacache/archive/packs.h"
 #include "permacache/memoize/error.h"
 #include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/file_contents.h"
@@ -71,6 +75,7 @@ struct Cache::Shared {
   CacheOptions options;
   std::shared_ptr<memoize::FileContents> files;
   std::shared_ptr<memoize::SingleFlight> turns_at_paths;
+  std::shared_ptr<archive::Packs> packs;
 
   std::mutex mutex;
   // Stores in memory, by name and version; guarded by mutex.
@@ -95,6 +100,21 @@ struct Cache::Shared {
     }
   }
 
+  // The same with packs under it, if they have anything of the function.
+  memoize::LazyStore::Open OpenWithPacks(const std::filesystem::path& folder,
+                                         const FunctionOptions& function,
+                                         const Reporter& failures) {
+    memoize::LazyStore::Open open = Open(folder, function, failures);
+    if (packs->empty()) return open;
+    return [open = std::move(open), packs = packs, name = function.name, version = function.version,
+            failures]() -> absl::StatusOr<SharedStore> {
+      const auto report = [failures](const absl::Status& status) { failures->Report(status); };
+      std::vector<archive::PackLayer> layers = packs->Find(name, version, report);
+      if (layers.empty()) return open();
+      return std::make_shared<archive::LayeredStore>(open, std::move(layers), report);
+    };
+  }
+
   std::shared_ptr<memoize::FileContents> OpenFileContents() {
     const std::string name(memoize::kFileContentsName);
     const Reporter failures = std::make_shared<memoize::FailureReporter>(name, options.on_failure);
@@ -115,6 +135,8 @@ Cache::Cache(CacheOptions options) : shared_(std::make_shared<Shared>()) {
   }
   shared_->turns_at_paths = std::make_shared<memoize::SingleFlight>(
       options.directory.empty() ? options.directory : options.directory / memoize::kPathsName);
+  for (std::filesystem::path& pack : options.packs) pack = std::filesystem::absolute(pack);
+  shared_->packs = std::make_shared<archive::Packs>(options.packs);
   shared_->options = std::move(options);
   shared_->files = shared_->OpenFileContents();
 }
@@ -136,7 +158,8 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
     of_place.name = name;
     return std::make_unique<memoize::FunctionCache>(
         options.name,
-        std::make_unique<memoize::LazyStore>(shared_->Open(place, of_place, failures)), failures);
+        std::make_unique<memoize::LazyStore>(shared_->OpenWithPacks(place, of_place, failures)),
+        failures);
   };
   const std::string out_files(memoize::kOutFilesName);
   memoize::OpenedFunction opened{.cache = open(folder, options.name),

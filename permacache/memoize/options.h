@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "permacache/codec/encoding.h"
 #include "permacache/key/format.h"
@@ -89,6 +90,21 @@ struct CacheOptions {
   // where a repeated call finds them, unless another process has stored, erased or cleared
   // something since they were read. With Storage::kDisk.
   size_t memory_bytes = size_t{64} << 20;
+
+  // Packs: files that `permacache export` has made, which lie under the cache and are only read, so
+  // that results can ship with a program. What the cache does not have is looked up in them, in
+  // this order; a hit there is checked as any other and counts as one that needed the disk, and
+  // copies of files that a function wrote are found, too. Needs neither a cache that can be written
+  // nor packs that can be. Opened by the first call; a relative path is one of when the Cache is
+  // made.
+  //
+  // What is computed is stored in the cache, where it hides what packs have: so Recompute replaces
+  // a result. All else is about the cache alone. Size does not count results of packs; Forget and
+  // Clear show them again; Explain names the nearest key of the cache.
+  //
+  // A pack that is missing or damaged is a failure, which each function reports, and calls go on
+  // without it.
+  std::vector<std::filesystem::path> packs = {};
 
   // Default: each kind of failure is reported once per function on stderr.
   FailureHandler on_failure = {};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -88,25 +87,48 @@ absl::StatusOr<std::vector<StoredFunction>> FindStoredFunctions(const fs::path& 
   return functions;
 }
 
-absl::StatusOr<storage::Stores> OpenVersions(const StoredFunction& function) {
-  storage::Stores stores;
-  if (function.in_files) {
-    for (const uint32_t version : VersionsInFiles(function.folder)) {
-      stores.push_back(std::make_unique<storage::FileStore>(
-          storage::FileStoreOptions{.directory = function.folder, .version = version}));
-    }
-    return stores;
-  }
+absl::StatusOr<std::vector<uint32_t>> VersionsOf(const StoredFunction& function) {
   std::vector<uint32_t> versions;
-  absl::Status status = OnEnvironment(function, [&](storage::LmdbEnvironment& environment) {
-    absl::StatusOr<std::vector<uint32_t>> found = environment.Generations();
-    if (found.ok()) versions = *std::move(found);
-    return found.status();
-  });
-  if (!status.ok()) return status;
-  for (const uint32_t version : versions) {
-    absl::StatusOr<std::unique_ptr<storage::Store>> store = storage::LmdbStore::Open(
-        {.environment = {.directory = function.folder}, .version = version});
+  if (function.in_files) {
+    versions = VersionsInFiles(function.folder);
+  } else {
+    const absl::Status status = OnEnvironment(function, [&](storage::LmdbEnvironment& environment) {
+      absl::StatusOr<std::vector<uint32_t>> found = environment.Generations();
+      if (found.ok()) versions = *std::move(found);
+      return found.status();
+    });
+    if (!status.ok()) return status;
+  }
+  std::ranges::sort(versions);
+  return versions;
+}
+
+absl::StatusOr<std::unique_ptr<storage::Store>> OpenVersion(const StoredFunction& function,
+                                                            uint32_t version,
+                                                            const VersionOptions& options) {
+  if (function.in_files) {
+    return std::make_unique<storage::FileStore>(
+        storage::FileStoreOptions{.directory = function.folder,
+                                  .version = version,
+                                  .format = options.format,
+                                  .notes_uses = options.notes_uses});
+  }
+  storage::LmdbOptions environment = {.directory = function.folder};
+  if (!options.keeps_memory) environment.memory_bytes = 0;
+  return storage::LmdbStore::Open({.environment = environment,
+                                   .version = version,
+                                   .compression = options.format == storage::FileFormat::kZstd
+                                                      ? storage::Compression::kZstd
+                                                      : storage::Compression::kNone,
+                                   .notes_uses = options.notes_uses});
+}
+
+absl::StatusOr<storage::Stores> OpenVersions(const StoredFunction& function) {
+  const absl::StatusOr<std::vector<uint32_t>> versions = VersionsOf(function);
+  if (!versions.ok()) return versions.status();
+  storage::Stores stores;
+  for (const uint32_t version : *versions) {
+    absl::StatusOr<std::unique_ptr<storage::Store>> store = OpenVersion(function, version);
     if (!store.ok()) return store.status();
     stores.push_back(*std::move(store));
   }

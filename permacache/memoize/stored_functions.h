@@ -2,7 +2,9 @@
 #ifndef PERMACACHE_MEMOIZE_STORED_FUNCTIONS_H_
 #define PERMACACHE_MEMOIZE_STORED_FUNCTIONS_H_
 
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,21 @@ struct StoredFunction {
 // Those in the cache `directory`, by name. Follows no links. A cache that does not exist has none.
 absl::StatusOr<std::vector<StoredFunction>> FindStoredFunctions(
     const std::filesystem::path& directory);
+
+// The versions of its results, in order. Of an LMDB environment there may be some without results.
+absl::StatusOr<std::vector<uint32_t>> VersionsOf(const StoredFunction& function);
+
+// What is said of a store by who opens it for housekeeping.
+struct VersionOptions {
+  storage::FileFormat format = storage::FileFormat::kBinary;  // of records to be written
+  bool notes_uses = true;    // see storage::LmdbStoreOptions, FileStoreOptions
+  bool keeps_memory = true;  // what was read is kept in memory, as far as the store does that
+};
+
+// The store of one version, which is made when something is put.
+absl::StatusOr<std::unique_ptr<storage::Store>> OpenVersion(const StoredFunction& function,
+                                                            uint32_t version,
+                                                            const VersionOptions& options = {});
 
 // A store for each version of its results.
 absl::StatusOr<storage::Stores> OpenVersions(const StoredFunction& function);

@@ -4,6 +4,8 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
+#include <limits>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "permacache/storage/compression.h"
@@ -22,7 +24,6 @@ constexpr size_t kComputeTimeOffset = 16;
 constexpr size_t kKeySizeOffset = 24;
 constexpr size_t kStoredSizeOffset = 32;
 constexpr size_t kValueSizeOffset = 40;
-constexpr size_t kChecksumSize = 8;
 
 constexpr uint8_t kVersion = 1;
 constexpr uint8_t kInFile = 0x80;  // in the byte of the compression
@@ -73,7 +74,7 @@ uint64_t Checksum(std::string_view bytes) { return XXH3_64bits(bytes.data(), byt
 
 // Checks the header of an envelope of this size.
 absl::Status CheckHeader(std::string_view header, uint64_t size) {
-  if (size < kEnvelopeHeaderSize + kChecksumSize || header.size() < kEnvelopeHeaderSize) {
+  if (size < kEnvelopeHeaderSize + kEnvelopeChecksumSize || header.size() < kEnvelopeHeaderSize) {
     return absl::DataLossError("a record is shorter than its header");
   }
   if (!IsEnvelope(header)) {
@@ -85,7 +86,7 @@ absl::Status CheckHeader(std::string_view header, uint64_t size) {
                                                  ", written by a newer permacache; this one knows ",
                                                  kVersion));
   }
-  const uint64_t room = size - kEnvelopeHeaderSize - kChecksumSize;
+  const uint64_t room = size - kEnvelopeHeaderSize - kEnvelopeChecksumSize;
   const uint64_t key_size = Load(header, kKeySizeOffset);
   if (key_size > room || Load(header, kStoredSizeOffset) != room - key_size) {
     return absl::DataLossError("a record's lengths do not fit its bytes");
@@ -107,13 +108,11 @@ Envelope ParseHead(std::string_view bytes) {
           .stored = {}};
 }
 
-}  // namespace
-
-bool IsEnvelope(std::string_view bytes) { return bytes.starts_with(kMagic); }
-
-std::string SealEnvelope(const Envelope& envelope) {
-  std::string bytes(kEnvelopeHeaderSize, '\0');
-  bytes.reserve(kEnvelopeHeaderSize + envelope.key.size() + envelope.stored.size() + kChecksumSize);
+// The header and the key, with room for what follows.
+std::string BeginOf(const Envelope& envelope, size_t room) {
+  std::string bytes;
+  bytes.reserve(kEnvelopeHeaderSize + envelope.key.size() + room);
+  bytes.resize(kEnvelopeHeaderSize);
   kMagic.copy(bytes.data(), kMagic.size());
   bytes[kVersionOffset] = kVersion;
   bytes[kCompressionOffset] = static_cast<char>(static_cast<uint8_t>(envelope.compression) |
@@ -125,10 +124,32 @@ std::string SealEnvelope(const Envelope& envelope) {
   Save<uint64_t>(bytes, kStoredSizeOffset, envelope.stored.size());
   Save(bytes, kValueSizeOffset, envelope.value_size);
   bytes += envelope.key;
+  return bytes;
+}
+
+}  // namespace
+
+bool IsEnvelope(std::string_view bytes) { return bytes.starts_with(kMagic); }
+
+std::string EnvelopeBegin(const Envelope& envelope) { return BeginOf(envelope, 0); }
+
+std::string EnvelopeEnd(std::string_view begin, std::string_view stored) {
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
+                                                                       XXH3_freeState);
+  XXH3_64bits_reset(state.get());
+  XXH3_64bits_update(state.get(), begin.data(), begin.size());
+  XXH3_64bits_update(state.get(), stored.data(), stored.size());
+  std::string bytes(kEnvelopeChecksumSize, '\0');
+  Save(bytes, 0, XXH3_64bits_digest(state.get()));
+  return bytes;
+}
+
+std::string SealEnvelope(const Envelope& envelope) {
+  std::string bytes = BeginOf(envelope, envelope.stored.size() + kEnvelopeChecksumSize);
   bytes += envelope.stored;
   const uint64_t checksum = Checksum(bytes);
-  bytes.resize(bytes.size() + kChecksumSize);
-  Save(bytes, bytes.size() - kChecksumSize, checksum);
+  bytes.resize(bytes.size() + kEnvelopeChecksumSize);
+  Save(bytes, bytes.size() - kEnvelopeChecksumSize, checksum);
   return bytes;
 }
 
@@ -145,7 +166,7 @@ std::string SealEnvelope(std::string_view key, const Record& record, Compression
 
 absl::StatusOr<Envelope> ParseEnvelope(std::string_view bytes) {
   if (absl::Status status = CheckHeader(bytes, bytes.size()); !status.ok()) return status;
-  const size_t checksum_offset = bytes.size() - kChecksumSize;
+  const size_t checksum_offset = bytes.size() - kEnvelopeChecksumSize;
   if (Load(bytes, checksum_offset) != Checksum(bytes.substr(0, checksum_offset))) {
     return absl::DataLossError("a record's checksum is wrong");
   }
@@ -158,6 +179,21 @@ absl::StatusOr<Envelope> ParseEnvelope(std::string_view bytes) {
 absl::StatusOr<uint64_t> EnvelopeHeadSize(std::string_view header, uint64_t size) {
   if (absl::Status status = CheckHeader(header, size); !status.ok()) return status;
   return kEnvelopeHeaderSize + Load(header, kKeySizeOffset);
+}
+
+absl::StatusOr<uint64_t> StatedEnvelopeSize(std::string_view header) {
+  if (header.size() < kEnvelopeHeaderSize) {
+    return absl::DataLossError("a record is shorter than its header");
+  }
+  const uint64_t key_size = Load(header, kKeySizeOffset);
+  const uint64_t stored_size = Load(header, kStoredSizeOffset);
+  constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
+  if (key_size > kMost || stored_size > kMost - key_size) {
+    return absl::DataLossError("a record states an impossible length");
+  }
+  const uint64_t size = kEnvelopeHeaderSize + key_size + stored_size + kEnvelopeChecksumSize;
+  if (absl::Status status = CheckHeader(header, size); !status.ok()) return status;
+  return size;
 }
 
 absl::StatusOr<Envelope> ParseEnvelopeHead(std::string_view begin, uint64_t size) {

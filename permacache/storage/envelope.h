@@ -19,6 +19,10 @@
 
 namespace permacache::storage {
 
+// What an envelope takes besides the key and the value.
+inline constexpr size_t kEnvelopeHeaderSize = 48;
+inline constexpr size_t kEnvelopeChecksumSize = 8;
+
 struct Envelope {
   std::string_view key;
   TimePoint created = {};
@@ -35,6 +39,11 @@ bool IsEnvelope(std::string_view bytes);
 
 std::string SealEnvelope(const Envelope& envelope);
 
+// The same in pieces, for who does not copy a large value: what comes before `envelope.stored`, and
+// what comes after it.
+std::string EnvelopeBegin(const Envelope& envelope);
+std::string EnvelopeEnd(std::string_view begin, std::string_view stored);
+
 // With the value in it. It was used last when it was created.
 std::string SealEnvelope(std::string_view key, const Record& record, Compression compression);
 
@@ -48,8 +57,10 @@ absl::StatusOr<Envelope> ParseEnvelope(std::string_view bytes);
 absl::StatusOr<Envelope> ParseEnvelopeHead(std::string_view begin, uint64_t size);
 
 // How many bytes of an envelope are before its value, if these are its first kEnvelopeHeaderSize.
-inline constexpr size_t kEnvelopeHeaderSize = 48;
 absl::StatusOr<uint64_t> EnvelopeHeadSize(std::string_view header, uint64_t size);
+
+// How many bytes an envelope has whose header these bytes begin with, as it states.
+absl::StatusOr<uint64_t> StatedEnvelopeSize(std::string_view header);
 
 // Calls visit(record) if the envelope is that of `key` and has its value in it, and returns whether
 // it is that of `key`.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -103,53 +104,69 @@ absl::StatusOr<EntryFile> ReadEntry(const std::filesystem::path& path, Extent ex
   return entry;
 }
 
-absl::StatusOr<Envelope> ReadEnvelope(const EntryFile& entry, Depth depth) {
-  if (depth == Depth::kHeads) return ParseEnvelopeHead(entry.bytes, entry.info.st_size);
-  absl::StatusOr<Envelope> envelope = ParseEnvelope(entry.bytes);
-  if (!envelope.ok()) return envelope;
-  const absl::StatusOr<bool> opened =
-      OpenEnvelope(entry.bytes, envelope->key, [](const Record&) {});
-  return opened.ok() ? envelope : opened.status();
+using VisitRecord = absl::FunctionRef<void(std::string_view key, const Record& record)>;
+
+// Visits what has been read of a record; nothing if it is damaged.
+absl::Status ReadRecord(const EntryFile& entry, Depth depth, VisitRecord visit) {
+  if (IsJsonEntry(entry.bytes)) return ReadJsonEntry(entry.bytes, visit);
+  const absl::StatusOr<Envelope> envelope = depth == Depth::kHeads
+                                                ? ParseEnvelopeHead(entry.bytes, entry.info.st_size)
+                                                : ParseEnvelope(entry.bytes);
+  if (!envelope.ok()) return envelope.status();
+  if (depth == Depth::kHeads) {
+    visit(envelope->key,
+          {.value = {}, .created = envelope->created, .compute_time = envelope->compute_time});
+    return absl::OkStatus();
+  }
+  return OpenEnvelope(entry.bytes, envelope->key,
+                      [&](const Record& record) { visit(envelope->key, record); })
+      .status();
 }
 
-// What is known of an entry, whose key is valid as long as `key`.
-EntryInfo InfoOf(const absl::StatusOr<EntryFile>& entry, Depth depth, std::string& key) {
-  if (!entry.ok()) return {.status = entry.status()};
-  EntryInfo info = {.bytes = static_cast<uint64_t>(entry->info.st_size)};
-  if (IsJsonEntry(entry->bytes)) {
-    info.status = ReadJsonEntry(entry->bytes, [&](std::string_view text, const Record& record) {
-      key = text;
-      info.created = record.created;
-      info.compute_time = record.compute_time;
-    });
-  } else {
-    const absl::StatusOr<Envelope> envelope = ReadEnvelope(*entry, depth);
-    info.status = envelope.status();
-    if (envelope.ok()) {
-      key = envelope->key;
-      info.created = envelope->created;
-      info.compute_time = envelope->compute_time;
-    }
-  }
-  info.key = key;
-  info.last_used = std::max(info.created, LastUse(entry->info));
-  return info;
+FileFormat FormatOf(const EntryFile& entry) {
+  if (IsJsonEntry(entry.bytes)) return FileFormat::kJson;
+  const absl::StatusOr<Envelope> head = ParseEnvelopeHead(entry.bytes, entry.info.st_size);
+  return head.ok() && head->compression == Compression::kZstd ? FileFormat::kZstd
+                                                              : FileFormat::kBinary;
+}
+
+Verdict VisitEntry(const absl::StatusOr<EntryFile>& entry, const std::filesystem::path& path,
+                   Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
+  if (!entry.ok()) return visit({.status = entry.status()});
+  EntryInfo info = {.last_used = LastUse(entry->info),
+                    .bytes = static_cast<uint64_t>(entry->info.st_size),
+                    .format = FormatOf(*entry)};
+  std::optional<Verdict> verdict;
+  info.status = ReadRecord(*entry, depth, [&](std::string_view key, const Record& record) {
+    info.key = key;
+    info.created = record.created;
+    info.last_used = std::max(info.created, info.last_used);
+    info.compute_time = record.compute_time;
+    if (depth == Depth::kValues) info.value = record.value;
+    verdict = visit(info);
+  });
+  if (verdict) return *verdict;
+  info.status = Annotate(info.status, path);
+  return visit(info);
 }
 
 }  // namespace
 
 FileStore::FileStore(const FileStoreOptions& options)
-    : folder_(options.directory / absl::StrCat("v", options.version)), format_(options.format) {}
+    : folder_(options.directory / absl::StrCat("v", options.version)),
+      format_(options.format),
+      notes_uses_(options.notes_uses) {}
 
 absl::StatusOr<bool> FileStore::Get(std::string_view key,
                                     absl::FunctionRef<void(const Record&)> visit) {
   const std::filesystem::path path = folder_ / EntryName(key);
-  const absl::StatusOr<EntryFile> entry = ReadEntry(path, Extent::kWhole);
+  const absl::StatusOr<EntryFile> entry =
+      ReadEntry(path, Extent::kWhole, notes_uses_ ? 0 : O_NOATIME);
   if (absl::IsNotFound(entry.status())) return false;
   if (!entry.ok()) return entry.status();
   absl::StatusOr<bool> found = OpenSealed(entry->bytes, key, visit);
   if (!found.ok()) return Annotate(found.status(), path);
-  if (*found) NoteUse(*entry);
+  if (*found && notes_uses_) NoteUse(*entry);
   return found;
 }
 
@@ -237,11 +254,14 @@ absl::StatusOr<int64_t> FileStore::Size() {
 
 absl::Status FileStore::ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
   const Extent extent = depth == Depth::kValues ? Extent::kWhole : Extent::kHead;
+  bool is_over = false;
   return RemoveIf([&](const std::string& name) {
+    if (is_over) return false;
     const absl::StatusOr<EntryFile> entry = ReadEntry(folder_ / name, extent, O_NOATIME);
     if (absl::IsNotFound(entry.status())) return false;
-    std::string key;
-    if (visit(InfoOf(entry, depth, key)) == Verdict::kKeep) return false;
+    const Verdict verdict = VisitEntry(entry, folder_ / name, depth, visit);
+    is_over = verdict == Verdict::kStop;
+    if (verdict != Verdict::kRemove) return false;
     struct stat now;
     return !entry.ok() ||
            (stat((folder_ / name).c_str(), &now) == 0 && now.st_ino == entry->info.st_ino &&

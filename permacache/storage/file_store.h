@@ -23,16 +23,11 @@
 
 namespace permacache::storage {
 
-enum class FileFormat : uint8_t {
-  kBinary = 0,
-  kZstd = 1,  // compressed; a value that does not get smaller is stored as it is
-  kJson = 2,  // values that are JSON can be read by people, others are in base64
-};
-
 struct FileStoreOptions {
   std::filesystem::path directory;  // of the function; made, with those above it, by the first Put
   uint32_t version = 0;             // entries of different versions do not see each other
   FileFormat format = FileFormat::kBinary;  // of records to be written; any can be read
+  bool notes_uses = true;                   // whether Get is a use of an entry
 };
 
 // Every method looks at the folder anew: it may be deleted, restored or replaced at any time.
@@ -64,6 +59,7 @@ class FileStore : public Store {
 
   const std::filesystem::path folder_;
   const FileFormat format_;
+  const bool notes_uses_;
   std::atomic<bool> has_swept_ = false;
 };
 

@@ -22,6 +22,9 @@ struct PruneLimits {
   // If the others take up more bytes than this together, the least valuable go until they do not:
   // those that save the fewest seconds of computing per byte.
   std::optional<uint64_t> max_bytes = {};
+
+  // Says what would go, and removes nothing.
+  bool dry_run = false;
 };
 
 struct PruneReport {

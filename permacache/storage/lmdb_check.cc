@@ -51,6 +51,7 @@ class PageFile {
     if (number < kMetaPages || number >= count_) {
       return Damaged(absl::StrCat("page ", number, " lies outside the file"));
     }
+    if (++looked_at_ % kPagesBetweenLettingGo == 0) LetGo();
     *page = bytes_ + number * page_size_;
     if (Load<uint64_t>(*page) != number) {
       return Damaged(absl::StrCat("page ", number, " has another number"));
@@ -70,10 +71,16 @@ class PageFile {
   }
 
  private:
+  // What has been read shall not count as this process' memory: the file may be larger than that.
+  void LetGo() const { madvise(const_cast<char*>(bytes_), count_ * page_size_, MADV_DONTNEED); }
+
+  static constexpr uint64_t kPagesBetweenLettingGo = 512;  // the kernel maps up to 16 for each
+
   const char* bytes_;
   size_t page_size_;
   uint64_t count_;
   std::vector<bool> used_;
+  uint64_t looked_at_ = 0;
 };
 
 // Checks trees of pages; what their leaves mean is up to the caller, who is told for each where its

@@ -81,9 +81,11 @@ class LmdbEnvironment {
 
   // See LmdbFile. After kAborted the environment is lost, and another has to be acquired.
   bool read_only() const { return file_->read_only(); }
+  int64_t cleared_readers() const { return file_->cleared_readers(); }
   absl::Status LookUp(absl::FunctionRef<int(LmdbSnapshot&)> body) { return file_->LookUp(body); }
   absl::Status Read(absl::FunctionRef<int(MDB_txn*)> body) { return file_->Read(body); }
   absl::Status Write(absl::FunctionRef<int(MDB_txn*)> body) { return file_->Write(body); }
+  void LetGoOfPages() { file_->LetGoOfPages(); }
   absl::StatusOr<MDB_dbi> OpenGeneration(uint32_t version) {
     return file_->OpenGeneration(version);
   }

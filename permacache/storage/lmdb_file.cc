@@ -60,6 +60,12 @@ bool IsClosingSafe() {
   return IsClosingSafe(major, minor, patch);
 }
 
+std::string LmdbVersion() {
+  int major, minor, patch;
+  mdb_version(&major, &minor, &patch);
+  return absl::StrCat(major, ".", minor, ".", patch);
+}
+
 // Reading a map beyond the end of its file is SIGBUS, and what is written to a deleted file is
 // lost.
 int LmdbFile::CheckPresence() {
@@ -230,7 +236,7 @@ void LmdbFile::ClearDeadReaders() {
   if (is_closed_ || has_no_map_) return;
   const SlotsLock slots(folder_);
   int dead = 0;
-  mdb_reader_check(env_, &dead);
+  if (mdb_reader_check(env_, &dead) == 0) cleared_readers_ += dead;
 }
 
 absl::Status LmdbFile::GrowMap(size_t full_size) {

@@ -26,6 +26,7 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -50,6 +51,9 @@ bool IsClosingSafe(int major, int minor, int patch);
 
 // The same of the one in use.
 bool IsClosingSafe();
+
+// The version in use, as "0.9.24".
+std::string LmdbVersion();
 
 class LmdbFile {
  public:
@@ -83,6 +87,9 @@ class LmdbFile {
   // writers of all processes take turns. May run more than once as the map grows.
   absl::Status Write(absl::FunctionRef<int(MDB_txn*)> body);
 
+  // For who looks up more than there is memory: lets go of the pages that LookUp has read.
+  void LetGoOfPages() { map_.LetGo(); }
+
   // The number of the last transaction that any process has committed; nothing if the file is lost.
   std::optional<uint64_t> LastCommit();
 
@@ -90,6 +97,10 @@ class LmdbFile {
   std::chrono::nanoseconds last_seen() const {
     return presence_time_.load(std::memory_order_relaxed);
   }
+
+  // How many readers this object has found that had died in a transaction, and cleared away: their
+  // pages could not be used again.
+  int64_t cleared_readers() const { return cleared_readers_.load(std::memory_order_relaxed); }
 
   // The database that holds the entries of this version of the function. kNotFound if it does not
   // exist and the file is read-only.
@@ -184,6 +195,7 @@ class LmdbFile {
   std::atomic<uint64_t> presence_transaction_ = 0;
 
   std::atomic<uint64_t> writes_ = 0;
+  std::atomic<int64_t> cleared_readers_ = 0;
 
   std::mutex readers_mutex_;
   std::vector<MDB_txn*> readers_;  // read transactions that were reset, to be renewed

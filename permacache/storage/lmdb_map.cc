@@ -40,6 +40,13 @@ void LmdbMap::Close() {
   parts_.clear();
 }
 
+void LmdbMap::LetGo() {
+  std::lock_guard lock(mutex_);
+  for (const auto& part : parts_) {
+    madvise(const_cast<char*>(part->bytes), part->size, MADV_DONTNEED);
+  }
+}
+
 LmdbMap::Piece::~Piece() {
   if (map_ != nullptr) munmap(map_, size_);
 }

@@ -31,6 +31,10 @@ class LmdbMap {
   // Nobody may use pages any more.
   void Close();
 
+  // Gives back to the kernel what counts as this process' memory of the pages that were read. They
+  // can be read as before.
+  void LetGo();
+
   size_t page_size() const { return page_size_; }
 
   // Where so many pages lie that follow each other, until Close.

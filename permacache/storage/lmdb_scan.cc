@@ -6,6 +6,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "permacache/storage/address_space.h"
 #include "permacache/storage/envelope.h"
 #include "permacache/storage/lmdb_entries.h"
 #include "permacache/storage/record_value.h"
@@ -16,7 +17,9 @@ namespace {
 constexpr size_t kEntriesAtOnce = 500;
 constexpr size_t kBytesAtOnce = size_t{1} << 20;
 
-void VisitNothing(const Record&) {}
+// The kernel maps up to 16 for each that is read.
+constexpr size_t kPagesBetweenLettingGo = 512;
+constexpr size_t kPageSize = 4096;  // about
 
 // Every byte of a record enters its checksum, which is its end.
 std::string TraceOf(std::string_view envelope) {
@@ -28,11 +31,6 @@ std::string TraceOf(std::string_view envelope) {
 absl::Status LmdbScan::LookAtSome(LmdbEnvironment& environment, MDB_dbi database) {
   absl::Status status = environment.Read([&](MDB_txn* txn) { return ReadSome(txn, database); });
   if (!status.ok()) return status;
-  for (Seen& seen : seen_) {
-    if (depth_ == Depth::kHeads || seen.in_file.empty() || !seen.info.status.ok()) continue;
-    seen.info.status = CheckFile(environment, seen);
-    if (absl::IsAborted(seen.info.status)) return seen.info.status;
-  }
   if (!seen_.empty()) last_ = seen_.back().place.digest;
   return absl::OkStatus();
 }
@@ -52,20 +50,32 @@ int LmdbScan::ReadSome(MDB_txn* txn, MDB_dbi database) {
     // The walk goes on from one that has been seen.
     if (is_entry && place.digest != last_) {
       Look(place, ToView(bytes));
-      looked_at += depth_ == Depth::kValues ? bytes.mv_size : seen_.back().key.size();
+      const size_t read = depth_ == Depth::kValues ? bytes.mv_size : seen_.back().key.size();
+      looked_at += read;
+      CountPages(index.mv_data, read);
     }
     error = mdb_cursor_get(cursor, &index, &bytes, MDB_NEXT);
+  }
+  // The file may be larger than memory. LMDB has it mapped as long as the transaction lasts.
+  if (pages_in_ >= kPagesBetweenLettingGo) {
+    LetGoOfFileAt(reinterpret_cast<const void*>(page_));
+    pages_in_ = 0;
   }
   return error == MDB_NOTFOUND ? 0 : error;
 }
 
+void LmdbScan::CountPages(const void* entry, size_t read) {
+  const uintptr_t page = reinterpret_cast<uintptr_t>(entry) / kPageSize * kPageSize;
+  pages_in_ += (page != page_) + read / kPageSize;
+  page_ = page;
+}
+
 void LmdbScan::Look(const Place& place, std::string_view bytes) {
   Seen& seen = seen_.emplace_back(
-      Seen{.place = place, .info = {}, .key = {}, .trace = TraceOf(bytes), .in_file = {}});
+      Seen{.place = place, .info = {}, .key = {}, .trace = TraceOf(bytes), .envelope = {}});
   const std::optional<ValueReference> file = FileOf(bytes);
   seen.info.bytes = bytes.size() + (file ? file->size : 0);
-  const absl::StatusOr<Envelope> envelope =
-      depth_ == Depth::kValues ? ParseEnvelope(bytes) : ParseEnvelopeHead(bytes, bytes.size());
+  const absl::StatusOr<Envelope> envelope = ParseEnvelopeHead(bytes, bytes.size());
   seen.info.status = envelope.status();
   if (!envelope.ok()) return;
   seen.key = envelope->key;
@@ -73,19 +83,47 @@ void LmdbScan::Look(const Place& place, std::string_view bytes) {
   seen.info.created = envelope->created;
   seen.info.last_used = envelope->last_used;
   seen.info.compute_time = envelope->compute_time;
-  if (envelope->in_file) {
-    seen.in_file = bytes;
-    if (!file) seen.info.status = absl::DataLossError("a record's reference to a file is damaged");
-  } else if (depth_ == Depth::kValues) {
-    seen.info.status = VisitValue(*envelope, envelope->stored, VisitNothing).status();
+  if (envelope->compression == Compression::kZstd) seen.info.format = FileFormat::kZstd;
+  if (envelope->in_file && !file) {
+    seen.info.status = absl::DataLossError("a record's reference to a file is damaged");
   }
+  if (depth_ == Depth::kValues) seen.envelope = bytes;
 }
 
-absl::Status LmdbScan::CheckFile(LmdbEnvironment& environment, const Seen& seen) {
-  absl::Status checked =
-      VisitFile(environment.value_files(), seen.place, seen.in_file, VisitNothing).status();
-  if (!absl::IsNotFound(checked)) return checked;
-  // If the record has gone, too, nothing is amiss.
+absl::Status LmdbScan::Visit(LmdbEnvironment& environment, const Seen& seen,
+                             absl::FunctionRef<void(const EntryInfo&)> visit) const {
+  EntryInfo info = seen.info;
+  if (depth_ == Depth::kHeads || !info.status.ok()) {
+    visit(info);
+    return absl::OkStatus();
+  }
+  bool is_visited = false;
+  const auto visit_value = [&](const Record& record) {
+    info.value = record.value;
+    is_visited = true;
+    visit(info);
+  };
+  const absl::StatusOr<Envelope> envelope = ParseEnvelope(seen.envelope);
+  if (!envelope.ok()) {
+    info = {.status = envelope.status(), .bytes = info.bytes};
+  } else if (!envelope->in_file) {
+    info.status = VisitValue(*envelope, envelope->stored, visit_value).status();
+  } else {
+    info.status =
+        VisitFile(environment.value_files(), seen.place, seen.envelope, visit_value).status();
+    if (absl::IsNotFound(info.status)) {
+      const absl::StatusOr<bool> is_there = IsStillThere(environment, seen);
+      if (!is_there.ok() || !*is_there) return is_there.status();
+      info.status = absl::DataLossError(
+          absl::StrCat("the file of a value is missing: ", info.status.message()));
+    }
+  }
+  if (!is_visited) visit(info);
+  return absl::OkStatus();
+}
+
+// If the record has gone with its file nothing is amiss.
+absl::StatusOr<bool> LmdbScan::IsStillThere(LmdbEnvironment& environment, const Seen& seen) {
   bool is_there = false;
   const absl::Status status = environment.LookUp([&](LmdbSnapshot& snapshot) {
     std::string_view bytes;
@@ -93,8 +131,8 @@ absl::Status LmdbScan::CheckFile(LmdbEnvironment& environment, const Seen& seen)
     is_there = error == 0 && TraceOf(bytes) == seen.trace;
     return error == MDB_NOTFOUND ? 0 : error;
   });
-  if (!status.ok() || !is_there) return status;
-  return absl::DataLossError(absl::StrCat("the file of a value is missing: ", checked.message()));
+  if (!status.ok()) return status;
+  return is_there;
 }
 
 absl::Status LmdbScan::Erase(LmdbEnvironment& environment, const std::vector<const Seen*>& seen) {

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "permacache/storage/lmdb_environment.h"
 #include "permacache/storage/place.h"
 #include "permacache/storage/store.h"
@@ -26,8 +28,8 @@ class LmdbScan {
     Place place;
     EntryInfo info;  // its key is the one below
     std::string key;
-    std::string trace;    // tells the record from a later one
-    std::string in_file;  // the envelope, if the value lies in a file
+    std::string trace;     // tells the record from a later one
+    std::string envelope;  // if its value is to be looked at
   };
 
   // Looks at the entries that follow those seen before. An environment that was lost meanwhile may
@@ -37,17 +39,25 @@ class LmdbScan {
   // None of them when there are no more.
   const std::deque<Seen>& seen() const { return seen_; }
 
+  // Calls visit(info) for one of them, with its value if that is to be looked at; not if its value
+  // has gone with it meanwhile.
+  absl::Status Visit(LmdbEnvironment& environment, const Seen& seen,
+                     absl::FunctionRef<void(const EntryInfo&)> visit) const;
+
   // Erases the entries that are still what they were.
   static absl::Status Erase(LmdbEnvironment& environment, const std::vector<const Seen*>& seen);
 
  private:
   int ReadSome(MDB_txn* txn, MDB_dbi database);
+  void CountPages(const void* entry, size_t read);
   void Look(const Place& place, std::string_view bytes);
-  static absl::Status CheckFile(LmdbEnvironment& environment, const Seen& seen);
+  static absl::StatusOr<bool> IsStillThere(LmdbEnvironment& environment, const Seen& seen);
 
   const uint32_t generation_;
   const Depth depth_;
   std::optional<KeyDigest> last_;
+  uintptr_t page_ = 0;     // on which the last entry lies
+  size_t pages_in_ = 0;    // how many pages have been read, and count as this process' memory
   std::deque<Seen> seen_;  // whose elements stay where they are, as `info` refers to `key`
 };
 

@@ -135,7 +135,7 @@ absl::Status LmdbStore::GetHere(const Opened& here, const Place& place, std::str
     const absl::Status status = environment.LookUp([&](LmdbSnapshot& snapshot) {
       return GetFromDisk(snapshot, here, place, key, visit, found, &rest);
     });
-    if (rest.use_is_to_be_noted) NoteUse(environment, place);
+    if (rest.use_is_to_be_noted && options_.notes_uses) NoteUse(environment, place);
     if (!status.ok() || rest.in_file.empty()) return status;
     *found = VisitFile(environment.value_files(), place, rest.in_file, visit);
     if (!absl::IsNotFound(found->status())) return absl::OkStatus();
@@ -199,8 +199,11 @@ absl::Status LmdbStore::GetMany(std::span<const std::string> keys,
   searches.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) searches.push_back({i, keys[i], PlaceOf(keys[i])});
   absl::Status trouble;
-  const absl::Status status =
-      On([&](const Opened& here) { return GetManyHere(here, &searches, visit, &trouble); });
+  const absl::Status status = On([&](const Opened& here) {
+    absl::Status found = GetManyHere(here, &searches, visit, &trouble);
+    if (!options_.notes_uses) here.environment->LetGoOfPages();
+    return found;
+  });
   return status.ok() ? trouble : status;
 }
 
@@ -239,7 +242,7 @@ absl::Status LmdbStore::GetManyHere(const Opened& here, std::vector<Search>* sea
     return 0;
   });
   for (const Search& search : *searches) {
-    if (search.rest.use_is_to_be_noted) NoteUse(environment, search.place);
+    if (search.rest.use_is_to_be_noted && options_.notes_uses) NoteUse(environment, search.place);
   }
   drop_finished();
   // That the way to one of them is damaged shall not cost the others.
@@ -434,14 +437,25 @@ absl::Status LmdbStore::ForEach(Depth depth, absl::FunctionRef<Verdict(const Ent
     });
     if (!status.ok() || scan.seen().empty()) return status;
     std::vector<const LmdbScan::Seen*> to_remove;
-    for (const LmdbScan::Seen& seen : scan.seen()) {
-      EntryInfo info = seen.info;
+    bool is_over = false;
+    const auto judge = [&](const LmdbScan::Seen& seen, EntryInfo info) {
       if (!info.status.ok()) info.status = Annotate(info.status);
-      if (visit(info) == Verdict::kRemove) to_remove.push_back(&seen);
+      const Verdict verdict = visit(info);
+      if (verdict == Verdict::kRemove) to_remove.push_back(&seen);
+      is_over = verdict == Verdict::kStop;
+    };
+    for (auto seen = scan.seen().begin(); seen != scan.seen().end() && !is_over; ++seen) {
+      status = On([&](const Opened& here) {
+        return scan.Visit(*here.environment, *seen,
+                          [&](const EntryInfo& info) { judge(*seen, info); });
+      });
+      if (!status.ok()) return status;
     }
-    if (to_remove.empty()) continue;
-    status = On([&](const Opened& here) { return LmdbScan::Erase(*here.environment, to_remove); });
-    if (!status.ok()) return status;
+    if (!to_remove.empty()) {
+      status =
+          On([&](const Opened& here) { return LmdbScan::Erase(*here.environment, to_remove); });
+    }
+    if (!status.ok() || is_over) return status;
   }
 }
 

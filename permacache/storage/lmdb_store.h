@@ -31,6 +31,10 @@ struct LmdbStoreOptions {
   Compression compression = Compression::kNone;  // of records to be written; any can be read
   Durability durability = Durability::kSynced;
   size_t least_file_size = ValueFiles::kLeastSize;  // bytes from which on values get files
+
+  // Whether Get and GetMany are uses of entries; else they are housekeeping, which goes through all
+  // of the file and leaves none of it in memory.
+  bool notes_uses = true;
   OnLost on_lost = {};  // told of records that waited and could not be written after all
 };
 

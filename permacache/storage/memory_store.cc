@@ -50,9 +50,10 @@ absl::StatusOr<int64_t> MemoryStore::Size() {
 }
 
 // Looks at one entry at a time, so that nobody waits for `visit`.
-absl::Status MemoryStore::ForEach(Depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
+absl::Status MemoryStore::ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
   for (const std::string& key : Keys()) {
     EntryInfo info = {.key = key};
+    std::string value;
     {
       std::shared_lock lock(mutex_);
       const auto found = entries_.find(key);
@@ -62,8 +63,12 @@ absl::Status MemoryStore::ForEach(Depth, absl::FunctionRef<Verdict(const EntryIn
       info.last_used = entry.last_used;
       info.compute_time = entry.compute_time;
       info.bytes = sizeof(Entry) + key.size() + entry.value.size();
+      if (depth == Depth::kValues) value = entry.value;
     }
-    if (visit(info) == Verdict::kKeep) continue;
+    info.value = value;
+    const Verdict verdict = visit(info);
+    if (verdict == Verdict::kStop) break;
+    if (verdict == Verdict::kKeep) continue;
     std::unique_lock lock(mutex_);
     const auto found = entries_.find(key);
     if (found == entries_.end() || found->second.created != info.created ||

@@ -75,14 +75,19 @@ class Pruning {
     return absl::OkStatus();
   }
 
+  bool IsTooOld(const EntryInfo& info) const {
+    return info.status.ok() && (IsBeyond(info.created, limits_.older_than) ||
+                                IsBeyond(info.last_used, limits_.unused_for));
+  }
+
+  Verdict Remove(const EntryInfo& info) {
+    ++report_.removed_entries;
+    report_.removed_bytes += info.bytes;
+    return limits_.dry_run ? Verdict::kKeep : Verdict::kRemove;
+  }
+
   Verdict ByTime(const EntryInfo& info) {
-    const bool goes = info.status.ok() && (IsBeyond(info.created, limits_.older_than) ||
-                                           IsBeyond(info.last_used, limits_.unused_for));
-    if (goes) {
-      ++report_.removed_entries;
-      report_.removed_bytes += info.bytes;
-      return Verdict::kRemove;
-    }
+    if (IsTooOld(info)) return Remove(info);
     ++report_.kept_entries;
     report_.kept_bytes += info.bytes;
     if (limits_.max_bytes && !IsOfNewerVersion(info)) bytes_of_rank_[RankOf(info)] += info.bytes;
@@ -104,15 +109,15 @@ class Pruning {
   Verdict ByValue(const EntryInfo& info) {
     // What was put meanwhile was not counted.
     if (info.created > now_ || IsOfNewerVersion(info)) return Verdict::kKeep;
+    // It has been counted, and would have gone by now.
+    if (limits_.dry_run && IsTooOld(info)) return Verdict::kKeep;
     const size_t rank = RankOf(info);
     const bool goes =
         rank < last_rank_ || (rank == last_rank_ && report_.kept_bytes > *limits_.max_bytes);
     if (!goes) return Verdict::kKeep;
-    ++report_.removed_entries;
-    report_.removed_bytes += info.bytes;
     --report_.kept_entries;
     report_.kept_bytes -= info.bytes;
-    return Verdict::kRemove;
+    return Remove(info);
   }
 
   const Stores& stores_;

@@ -33,6 +33,13 @@
 
 namespace permacache::storage {
 
+// How a record is written.
+enum class FileFormat : uint8_t {
+  kBinary = 0,
+  kZstd = 1,  // compressed; a value that does not get smaller is stored as it is
+  kJson = 2,  // values that are JSON can be read by people, others are in base64; not in LMDB
+};
+
 // An entry as housekeeping sees it.
 struct EntryInfo {
   absl::Status status = {};  // why the record cannot be read: then only `bytes` is known
@@ -41,6 +48,8 @@ struct EntryInfo {
   TimePoint last_used = {};  // to about a day, so that hits need not write
   std::chrono::nanoseconds compute_time = {};
   uint64_t bytes = 0;  // of the record, key and value included, as it is stored
+  FileFormat format = FileFormat::kBinary;
+  std::string_view value = {};  // if that was asked for; valid during the visit
 };
 
 enum class Depth : uint8_t {
@@ -48,7 +57,11 @@ enum class Depth : uint8_t {
   kValues,  // reads everything and checks it
 };
 
-enum class Verdict : uint8_t { kKeep, kRemove };
+enum class Verdict : uint8_t {
+  kKeep,
+  kRemove,
+  kStop,  // keeps it, and ends the walk
+};
 
 // Told how far something that takes long has come, in the thread that asked for it.
 using OnProgress = absl::FunctionRef<void(int64_t done, int64_t total)>;
@@ -97,6 +110,7 @@ class Store {
 
   // Calls visit(info) for each entry, in no particular order, and removes those for which it
   // returns kRemove, unless they have been replaced or, as far as the store knows, used meanwhile.
+  // To be visited is no use.
   // Others may read and write at the same time: what they put or erase may be visited or not.
   // `visit` may take its time, but must not call this store.
   virtual absl::Status ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) = 0;

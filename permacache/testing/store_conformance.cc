@@ -377,6 +377,38 @@ TEST_P(StoreConformance, ForEachVisitsEntriesOfAllSizes) {
   for (const auto& [key, count] : visits) EXPECT_EQ(count, 2) << key;
 }
 
+TEST_P(StoreConformance, ForEachShowsValuesIfAskedTo) {
+  std::map<std::string, std::string> values;
+  for (const size_t size : {0, 1, 1000, 300'000, 5'000'000}) {
+    values["key " + std::to_string(size)] = std::string(size, 'v');
+  }
+  for (const auto& [key, value] : values) ASSERT_TRUE(PutValue(*store_, key, value).ok());
+  std::map<std::string, std::string> seen;
+  ASSERT_TRUE(store_
+                  ->ForEach(Depth::kValues,
+                            [&](const EntryInfo& info) {
+                              seen[std::string(info.key)] = std::string(info.value);
+                              return Verdict::kKeep;
+                            })
+                  .ok());
+  EXPECT_TRUE(seen == values);
+}
+
+TEST_P(StoreConformance, ForEachStopsWhenItIsToldTo) {
+  for (int i = 0; i < 600; ++i) ASSERT_TRUE(PutValue(*store_, std::to_string(i), "value").ok());
+  for (const int last : {1, 550}) {
+    int visits = 0;
+    ASSERT_TRUE(store_
+                    ->ForEach(Depth::kHeads,
+                              [&](const EntryInfo&) {
+                                return ++visits == last ? Verdict::kStop : Verdict::kKeep;
+                              })
+                    .ok());
+    EXPECT_EQ(visits, last);
+  }
+  EXPECT_EQ(store_->Size().value(), 600);
+}
+
 TEST_P(StoreConformance, ForEachRemovesWhatItIsToldTo) {
   for (int i = 0; i < 600; ++i) ASSERT_TRUE(PutValue(*store_, std::to_string(i), "value").ok());
   const absl::Status status = store_->ForEach(Depth::kHeads, [&](const EntryInfo& info) {

@@ -98,6 +98,23 @@ TEST_F(PruneTest, RemovesWhatIsOlder) {
   EXPECT_EQ(report.kept_entries, 1);
 }
 
+TEST_F(PruneTest, ADryRunSaysWhatWouldGoAndRemovesNothing) {
+  Put("old and dear", hours(49), 10'000, seconds(1000));
+  Put("cheap", hours(1), 100'000, milliseconds(1));
+  Put("dear", hours(1), 100, seconds(1000), 1);
+  PruneLimits limits{.older_than = hours(48), .max_bytes = 1000, .dry_run = true};
+  const PruneReport would = Prune(limits);
+  EXPECT_THAT(Keys(), UnorderedElementsAre("old and dear", "cheap", "dear"));
+  limits.dry_run = false;
+  const PruneReport did = Prune(limits);
+  EXPECT_THAT(Keys(), UnorderedElementsAre("dear"));
+  EXPECT_EQ(would.removed_entries, 2);
+  EXPECT_EQ(did.removed_entries, 2);
+  EXPECT_EQ(would.removed_bytes, did.removed_bytes);
+  EXPECT_EQ(would.kept_entries, 1);
+  EXPECT_EQ(would.kept_bytes, did.kept_bytes);
+}
+
 TEST_F(PruneTest, RemovesWhatWasNotUsed) {
   Put("used", hours(100), 10, {});
   Put("unused", hours(100), 10, {});

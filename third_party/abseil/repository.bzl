@@ -13,7 +13,7 @@ _USED = {
     "functional": ["function_ref"],
     "numeric": ["int128"],
     "status": ["status", "statusor"],
-    "strings": ["strings"],
+    "strings": ["str_format", "strings"],
 }
 
 _ROOT_HEADER = """\
