@@ -8,15 +8,15 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "permacache/archive/archive_writer.h"
-#include "permacache/memoize/location.h"
-#include "permacache/memoize/stored_functions.h"
+#include "permacache/catalog/location.h"
+#include "permacache/catalog/stored_functions.h"
 #include "permacache/storage/files.h"
 
 namespace permacache::archive {
 namespace {
 
 namespace fs = std::filesystem;
-using memoize::StoredFunction;
+using catalog::StoredFunction;
 using storage::Depth;
 using storage::EntryInfo;
 using storage::Store;
@@ -49,13 +49,13 @@ class Exporter {
   void ForEachVersion(absl::FunctionRef<void(const Section&, Store&)> visit) {
     report_ = {};
     for (const StoredFunction& function : functions_) {
-      const absl::StatusOr<std::vector<uint32_t>> versions = memoize::VersionsOf(function);
+      const absl::StatusOr<std::vector<uint32_t>> versions = catalog::VersionsOf(function);
       if (!versions.ok()) AddProblem(function.name, versions.status());
       if (!versions.ok()) continue;
       for (const uint32_t version : *versions) {
         if (!status_.ok()) return;
         const absl::StatusOr<std::unique_ptr<Store>> store =
-            memoize::OpenVersion(function, version, {.notes_uses = false, .keeps_memory = false});
+            catalog::OpenVersion(function, version, {.notes_uses = false, .keeps_memory = false});
         if (store.ok()) {
           visit({function.name, version, function.in_files}, **store);
         } else {
@@ -135,11 +135,11 @@ absl::StatusOr<std::vector<StoredFunction>> FunctionsOf(const fs::path& cache) {
   if (!fs::is_directory(cache, error)) {
     return absl::NotFoundError(absl::StrCat("there is no cache in ", cache.string()));
   }
-  absl::StatusOr<std::vector<StoredFunction>> functions = memoize::FindStoredFunctions(cache);
+  absl::StatusOr<std::vector<StoredFunction>> functions = catalog::FindStoredFunctions(cache);
   if (!functions.ok()) return functions;
   // What is known of this machine's files makes no hit elsewhere.
   std::erase_if(*functions, [](const StoredFunction& function) {
-    return function.name == memoize::kFileContentsName;
+    return function.name == catalog::kFileContentsName;
   });
   return functions;
 }

@@ -15,16 +15,16 @@
 #include "permacache/archive/archive_reader.h"
 #include "permacache/archive/frames.h"
 #include "permacache/archive/layout.h"
-#include "permacache/memoize/error.h"
-#include "permacache/memoize/location.h"
-#include "permacache/memoize/stored_functions.h"
+#include "permacache/catalog/error.h"
+#include "permacache/catalog/location.h"
+#include "permacache/catalog/stored_functions.h"
 #include "permacache/storage/files.h"
 
 namespace permacache::archive {
 namespace {
 
 namespace fs = std::filesystem;
-using memoize::StoredFunction;
+using catalog::StoredFunction;
 using storage::FileFormat;
 using storage::KeyedRecord;
 using storage::Store;
@@ -40,15 +40,15 @@ constexpr size_t kLookUpsAtOnce = 1'000;
 // and the files that a function wrote lie in its folder.
 absl::StatusOr<StoredFunction> FunctionIn(const fs::path& cache, const Section& section) {
   std::string_view name = section.function;
-  const std::string out_files = absl::StrCat("/", std::string(memoize::kOutFilesName));
+  const std::string out_files = absl::StrCat("/", std::string(catalog::kOutFilesName));
   if (name.ends_with(out_files)) name.remove_suffix(out_files.size());
   try {
-    memoize::CheckFunctionName(name);
+    catalog::CheckFunctionName(name);
   } catch (const Error& error) {
     return absl::InvalidArgumentError(error.what());
   }
   try {
-    memoize::FunctionDirectory(cache, name);
+    catalog::FunctionDirectory(cache, name);
   } catch (const Error& error) {
     return absl::FailedPreconditionError(error.what());
   }
@@ -127,7 +127,7 @@ class Merger {
     if (part.store != nullptr) return absl::OkStatus();
     if (pass_ == Pass::kLook && !IsThere(function_, section_->version)) return absl::OkStatus();
     absl::StatusOr<std::unique_ptr<Store>> store =
-        memoize::OpenVersion(function_, section_->version,
+        catalog::OpenVersion(function_, section_->version,
                              {.format = static_cast<FileFormat>(&part - parts_.data()),
                               .notes_uses = false,
                               .keeps_memory = false});

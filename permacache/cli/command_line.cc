@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/catalog/location.h"
 #include "permacache/cli/commands.h"
 #include "permacache/cli/completion.h"
 #include "permacache/cli/human.h"
 #include "permacache/cli/interrupt.h"
 #include "permacache/cli/where.h"
-#include "permacache/memoize/location.h"
 
 namespace permacache::cli {
 namespace {
@@ -81,7 +81,7 @@ class CommandLine {
     }
     const std::unique_ptr<Report> report = shared_.json ? JsonReport(stdout) : TextReport(stdout);
     Session session(
-        shared_.cache.empty() ? memoize::DefaultDirectory() : std::filesystem::path(shared_.cache),
+        shared_.cache.empty() ? catalog::DefaultDirectory() : std::filesystem::path(shared_.cache),
         *report);
     run_(session);
     report->End();

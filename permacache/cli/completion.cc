@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <iterator>
 
-#include "permacache/memoize/error.h"
-#include "permacache/memoize/location.h"
-#include "permacache/memoize/stored_functions.h"
+#include "permacache/catalog/error.h"
+#include "permacache/catalog/location.h"
+#include "permacache/catalog/stored_functions.h"
 
 namespace permacache::cli {
 namespace {
@@ -13,9 +13,9 @@ namespace {
 std::vector<std::string> FunctionsIn(const std::string& cache) {
   std::vector<std::string> names;
   if (cache.empty()) return names;
-  const auto functions = memoize::FindStoredFunctions(cache);
+  const auto functions = catalog::FindStoredFunctions(cache);
   if (!functions.ok()) return names;
-  for (const memoize::StoredFunction& function : *functions) names.push_back(function.name);
+  for (const catalog::StoredFunction& function : *functions) names.push_back(function.name);
   return names;
 }
 
@@ -47,7 +47,7 @@ std::string CacheOf(const std::vector<std::string>& words) {
     if (words[i] == "--cache") return words[i + 1];
   }
   try {
-    return memoize::DefaultDirectory();
+    return catalog::DefaultDirectory();
   } catch (const Error&) {
     return "";
   }

@@ -11,7 +11,7 @@ void CountEntries(Session& session, const Selection& selection) {
                    return storage::Verdict::kKeep;
                  });
   } else {
-    for (const memoize::StoredFunction& function : session.Functions(selection.function)) {
+    for (const catalog::StoredFunction& function : session.Functions(selection.function)) {
       ForEachGeneration(session, function, selection, [&](const Generation& generation) {
         const absl::StatusOr<int64_t> size = generation.store.Size();
         if (size.ok()) entries += *size;

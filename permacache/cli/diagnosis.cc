@@ -13,9 +13,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/catalog/location.h"
 #include "permacache/cli/human.h"
 #include "permacache/cli/interrupt.h"
-#include "permacache/memoize/location.h"
 #include "permacache/storage/entry_name.h"
 #include "permacache/storage/file_system.h"
 #include "permacache/storage/lmdb_environment.h"
@@ -26,7 +26,7 @@ namespace permacache::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using memoize::StoredFunction;
+using catalog::StoredFunction;
 
 // What is less than that, and than a hundredth of the file system, is little.
 constexpr uint64_t kLittleSpace = 1'000'000'000;
@@ -128,10 +128,10 @@ bool IsOfCache(const fs::path& path) {
   const std::string name = path.filename().string(),
                     folder = path.parent_path().filename().string();
   if (name == storage::kLmdbDataFile || name == storage::kLmdbLockFile ||
-      name == memoize::kStatisticsName || name == memoize::kPathsName) {
+      name == catalog::kStatisticsName || name == catalog::kPathsName) {
     return true;
   }
-  if (name.starts_with(memoize::kTurnsName) || name.starts_with(".writing-")) return true;
+  if (name.starts_with(catalog::kTurnsName) || name.starts_with(".writing-")) return true;
   if (folder == storage::ValueFiles::kFolderName) return true;
   return folder.starts_with('v') && storage::IsEntryName(name);
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "permacache/memoize/stored_functions.h"
+#include "permacache/catalog/stored_functions.h"
 
 namespace permacache::cli {
 
@@ -24,7 +24,7 @@ struct Finding {
 // Looks at the folder `cache`, all files in it and the environments of its functions. Reads no
 // results: that is for verify. Throws Interrupted after a SIGINT.
 std::vector<Finding> Diagnose(const std::filesystem::path& cache,
-                              const std::vector<memoize::StoredFunction>& functions);
+                              const std::vector<catalog::StoredFunction>& functions);
 
 }  // namespace permacache::cli
 

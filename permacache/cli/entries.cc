@@ -12,24 +12,24 @@ using storage::Verdict;
 
 // Opens the function's file, which is checked then, once for all of its versions; and keeps nothing
 // of what is read.
-absl::StatusOr<storage::LmdbEnvironment::Share> Hold(const memoize::StoredFunction& function) {
+absl::StatusOr<storage::LmdbEnvironment::Share> Hold(const catalog::StoredFunction& function) {
   if (function.in_files) return nullptr;
   return storage::LmdbEnvironment::Acquire({.directory = function.folder, .memory_bytes = 0});
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<storage::Store>> OpenToLook(const memoize::StoredFunction& function,
+absl::StatusOr<std::unique_ptr<storage::Store>> OpenToLook(const catalog::StoredFunction& function,
                                                            uint32_t version) {
-  return memoize::OpenVersion(function, version, {.notes_uses = false, .keeps_memory = false});
+  return catalog::OpenVersion(function, version, {.notes_uses = false, .keeps_memory = false});
 }
 
-void ForEachGeneration(Session& session, const memoize::StoredFunction& function,
+void ForEachGeneration(Session& session, const catalog::StoredFunction& function,
                        const Selection& selection,
                        absl::FunctionRef<absl::Status(const Generation&)> visit) {
   const absl::StatusOr<storage::LmdbEnvironment::Share> held = Hold(function);
   if (!session.Check(function.name, held.status())) return;
-  const absl::StatusOr<std::vector<uint32_t>> versions = memoize::VersionsOf(function);
+  const absl::StatusOr<std::vector<uint32_t>> versions = catalog::VersionsOf(function);
   if (!session.Check(function.name, versions.status())) return;
   for (const uint32_t version : *versions) {
     if (selection.version && *selection.version != version) continue;
@@ -39,7 +39,7 @@ void ForEachGeneration(Session& session, const memoize::StoredFunction& function
   }
 }
 
-bool ForEachEntryOf(Session& session, const memoize::StoredFunction& function,
+bool ForEachEntryOf(Session& session, const catalog::StoredFunction& function,
                     const Selection& selection, Progress& progress, storage::Depth depth,
                     VisitEntry visit) {
   bool is_over = false;
@@ -64,7 +64,7 @@ bool ForEachEntryOf(Session& session, const memoize::StoredFunction& function,
 void ForEachEntry(Session& session, const Selection& selection, std::string_view doing,
                   storage::Depth depth, VisitEntry visit) {
   Progress progress(doing, Unit::kEntries);
-  for (const memoize::StoredFunction& function : session.Functions(selection.function)) {
+  for (const catalog::StoredFunction& function : session.Functions(selection.function)) {
     if (!ForEachEntryOf(session, function, selection, progress, depth, visit)) return;
   }
 }

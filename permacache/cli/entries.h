@@ -11,10 +11,10 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "permacache/catalog/stored_functions.h"
 #include "permacache/cli/progress.h"
 #include "permacache/cli/session.h"
 #include "permacache/cli/where.h"
-#include "permacache/memoize/stored_functions.h"
 #include "permacache/storage/store.h"
 
 namespace permacache::cli {
@@ -28,18 +28,18 @@ struct Selection {
 
 // One version of one function.
 struct Generation {
-  const memoize::StoredFunction& function;
+  const catalog::StoredFunction& function;
   uint32_t version;
   storage::Store& store;
 };
 
 // A store to look at: leaves no trace of use, and keeps nothing of what is read in memory.
-absl::StatusOr<std::unique_ptr<storage::Store>> OpenToLook(const memoize::StoredFunction& function,
+absl::StatusOr<std::unique_ptr<storage::Store>> OpenToLook(const catalog::StoredFunction& function,
                                                            uint32_t version);
 
 // Calls visit(generation) for each version of a function that is selected. What is wrong with one
 // is said, and the others have their turn.
-void ForEachGeneration(Session& session, const memoize::StoredFunction& function,
+void ForEachGeneration(Session& session, const catalog::StoredFunction& function,
                        const Selection& selection,
                        absl::FunctionRef<absl::Status(const Generation&)> visit);
 
@@ -48,7 +48,7 @@ void ForEachGeneration(Session& session, const memoize::StoredFunction& function
 // told to stop. Throws Interrupted after a SIGINT.
 using VisitEntry = absl::FunctionRef<storage::Verdict(const Generation& generation,
                                                       const storage::EntryInfo& info)>;
-bool ForEachEntryOf(Session& session, const memoize::StoredFunction& function,
+bool ForEachEntryOf(Session& session, const catalog::StoredFunction& function,
                     const Selection& selection, Progress& progress, storage::Depth depth,
                     VisitEntry visit);
 

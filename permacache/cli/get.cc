@@ -106,7 +106,7 @@ void Look(Session& session, const Generation& generation, storage::Store& store,
 
 // By its key, without a walk.
 void ForEachOfKey(Session& session, const GetOptions& options, VisitRecord visit) {
-  for (const memoize::StoredFunction& function : session.Functions(options.selection.function)) {
+  for (const catalog::StoredFunction& function : session.Functions(options.selection.function)) {
     ForEachGeneration(session, function, options.selection, [&](const Generation& generation) {
       Look(session, generation, generation.store, options.key, visit);
       return absl::OkStatus();

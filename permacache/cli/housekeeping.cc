@@ -15,7 +15,7 @@
 namespace permacache::cli {
 namespace {
 
-using memoize::StoredFunction;
+using catalog::StoredFunction;
 using storage::EntryInfo;
 using storage::Verdict;
 
@@ -37,7 +37,7 @@ storage::Stores OpenToPrune(Session& session, const PruneOptions& options, Progr
                             storage::PruneReport& report) {
   storage::Stores stores;
   for (const StoredFunction& function : FunctionsOf(session, options.functions)) {
-    const absl::StatusOr<std::vector<uint32_t>> versions = memoize::VersionsOf(function);
+    const absl::StatusOr<std::vector<uint32_t>> versions = catalog::VersionsOf(function);
     if (!session.Check(function.name, versions.status())) continue;
     for (const uint32_t version : *versions) {
       if (options.version_below && version < *options.version_below) {
@@ -133,7 +133,7 @@ void Compact(Session& session, const std::string& name) {
     StopIfInterrupted();
     const uint64_t before = BytesOnDisk(function);
     progress.GoOnWith(SafeText(function.name));
-    if (!session.Check(function.name, memoize::Compact(function, TellOf(progress)))) continue;
+    if (!session.Check(function.name, catalog::Compact(function, TellOf(progress)))) continue;
     report.Row({Text{function.name}, Bytes{before}, Bytes{BytesOnDisk(function)}});
   }
   report.EndList();
@@ -147,7 +147,7 @@ void Verify(Session& session, const VerifyOptions& options) {
   for (const StoredFunction& function : session.Functions(options.function)) {
     progress.GoOnWith(SafeText(function.name));
     const absl::StatusOr<storage::VerifyReport> report =
-        storage::Verify([&] { return memoize::OpenVersions(function); }, TellOf(progress));
+        storage::Verify([&] { return catalog::OpenVersions(function); }, TellOf(progress));
     if (!session.Check(function.name, report.status())) continue;
     sum.entries += report->entries;
     sum.bytes += report->bytes;

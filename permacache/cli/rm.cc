@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/catalog/location.h"
 #include "permacache/cli/arguments.h"
 #include "permacache/cli/commands.h"
 #include "permacache/cli/human.h"
-#include "permacache/memoize/location.h"
 #include "permacache/storage/key_digest.h"
 
 namespace permacache::cli {
@@ -46,7 +46,7 @@ class Removed {
 
 // The function under whose name are kept the files that a function wrote.
 std::string OutFilesOf(const std::string& function) {
-  return absl::StrCat(function, "/", std::string(memoize::kOutFilesName));
+  return absl::StrCat(function, "/", std::string(catalog::kOutFilesName));
 }
 
 bool IsThere(Session& session, std::string_view function) {
@@ -124,7 +124,7 @@ void Clear(Session& session, const ClearOptions& options) {
                    return Verdict::kKeep;
                  });
     if (options.dry_run) continue;
-    for (const memoize::StoredFunction& function : session.Functions(name)) {
+    for (const catalog::StoredFunction& function : session.Functions(name)) {
       ForEachGeneration(session, function, selection,
                         [](const Generation& generation) { return generation.store.Clear(); });
     }

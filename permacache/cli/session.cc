@@ -21,7 +21,7 @@ bool Session::Check(std::string_view what, const absl::Status& status) {
   return false;
 }
 
-std::vector<memoize::StoredFunction> Session::Functions(std::string_view name) {
+std::vector<catalog::StoredFunction> Session::Functions(std::string_view name) {
   std::error_code error;
   if (!std::filesystem::is_directory(cache_, error)) {
     throw Failure(kTrouble,
@@ -29,13 +29,13 @@ std::vector<memoize::StoredFunction> Session::Functions(std::string_view name) {
                                ". Say where it lies with --cache DIR or $PERMACACHE_DIR"));
   }
   if (!functions_) {
-    absl::StatusOr<std::vector<memoize::StoredFunction>> found =
-        memoize::FindStoredFunctions(cache_);
+    absl::StatusOr<std::vector<catalog::StoredFunction>> found =
+        catalog::FindStoredFunctions(cache_);
     if (!found.ok()) throw Failure(kTrouble, SafeText(std::string(found.status().message())));
     functions_ = *std::move(found);
   }
   if (name.empty()) return *functions_;
-  std::vector<memoize::StoredFunction> functions;
+  std::vector<catalog::StoredFunction> functions;
   std::ranges::copy_if(*functions_, std::back_inserter(functions),
                        [&](const auto& function) { return function.name == name; });
   if (functions.empty()) {

@@ -18,8 +18,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "permacache/catalog/stored_functions.h"
 #include "permacache/cli/report.h"
-#include "permacache/memoize/stored_functions.h"
 
 namespace permacache::cli {
 
@@ -60,13 +60,13 @@ class Session {
   // The functions that the cache had when this was asked for first, by name; or those of one name,
   // which may have results of both storages. Throws Failure if there is no cache, or no function of
   // that name.
-  std::vector<memoize::StoredFunction> Functions(std::string_view name = {});
+  std::vector<catalog::StoredFunction> Functions(std::string_view name = {});
 
  private:
   const std::filesystem::path cache_;
   Report& report_;
   int exit_code_ = kDone;
-  std::optional<std::vector<memoize::StoredFunction>> functions_;
+  std::optional<std::vector<catalog::StoredFunction>> functions_;
 };
 
 }  // namespace permacache::cli

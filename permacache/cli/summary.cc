@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "permacache/catalog/location.h"
 #include "permacache/cli/top.h"
-#include "permacache/memoize/location.h"
 #include "permacache/memoize/statistics_file.h"
 
 namespace permacache::cli {
@@ -37,7 +37,7 @@ class TopEntries {
   Top<NamedEntry> top_;
 };
 
-FunctionSummary Begin(const memoize::StoredFunction& function) {
+FunctionSummary Begin(const catalog::StoredFunction& function) {
   return {
       .name = function.name,
       .in_files = function.in_files,
@@ -47,7 +47,7 @@ FunctionSummary Begin(const memoize::StoredFunction& function) {
 
 // Copies of files that a function wrote took nothing to compute but what its results did.
 bool IsCopyOfFile(const Generation& generation) {
-  return generation.function.folder.filename() == memoize::kOutFilesName;
+  return generation.function.folder.filename() == catalog::kOutFilesName;
 }
 
 void AddTo(FunctionSummary& sum, const Generation& generation, const EntryInfo& info) {
@@ -85,7 +85,7 @@ Summary Summarize(Session& session, const Selection& selection, std::string_view
   TopEntries largest(top, &NamedEntry::bytes);
   TopEntries costliest(top, &NamedEntry::compute_time);
   Progress progress(doing, Unit::kEntries);
-  for (const memoize::StoredFunction& function : session.Functions(selection.function)) {
+  for (const catalog::StoredFunction& function : session.Functions(selection.function)) {
     FunctionSummary& sum = summary.functions.emplace_back(Begin(function));
     ForEachEntryOf(session, function, selection, progress, storage::Depth::kHeads,
                    [&](const Generation& generation, const EntryInfo& info) {

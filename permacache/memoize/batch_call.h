@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "permacache/catalog/error.h"
 #include "permacache/memoize/calls.h"
-#include "permacache/memoize/error.h"
 #include "permacache/memoize/typed_function.h"
 
 namespace permacache::memoize {

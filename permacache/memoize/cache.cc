@@ -9,11 +9,11 @@
 
 #include "permacache/archive/layered_store.h"
 #include "permacache/archive/packs.h"
-#include "permacache/memoize/error.h"
+#include "permacache/catalog/error.h"
+#include "permacache/catalog/location.h"
 #include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/file_contents.h"
 #include "permacache/memoize/lazy_store.h"
-#include "permacache/memoize/location.h"
 #include "permacache/memoize/out_file_cache.h"
 #include "permacache/memoize/statistics.h"
 #include "permacache/storage/storage.h"
@@ -116,7 +116,7 @@ struct Cache::Shared {
   }
 
   std::shared_ptr<memoize::FileContents> OpenFileContents() {
-    const std::string name(memoize::kFileContentsName);
+    const std::string name(catalog::kFileContentsName);
     const Reporter failures = std::make_shared<memoize::FailureReporter>(name, options.on_failure);
     return std::make_shared<memoize::FileContents>(std::make_unique<memoize::FunctionCache>(
         name,
@@ -130,11 +130,11 @@ Cache::Cache(CacheOptions options) : shared_(std::make_shared<Shared>()) {
   if (options.storage == Storage::kMemory) {
     options.directory.clear();
   } else {
-    if (options.directory.empty()) options.directory = memoize::DefaultDirectory();
+    if (options.directory.empty()) options.directory = catalog::DefaultDirectory();
     options.directory = std::filesystem::absolute(options.directory);
   }
   shared_->turns_at_paths = std::make_shared<memoize::SingleFlight>(
-      options.directory.empty() ? options.directory : options.directory / memoize::kPathsName);
+      options.directory.empty() ? options.directory : options.directory / catalog::kPathsName);
   for (std::filesystem::path& pack : options.packs) pack = std::filesystem::absolute(pack);
   shared_->packs = std::make_shared<archive::Packs>(options.packs);
   shared_->options = std::move(options);
@@ -145,14 +145,14 @@ const std::filesystem::path& Cache::directory() const { return shared_->options.
 
 memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
   const CacheOptions& cache = shared_->options;
-  memoize::CheckFunctionName(options.name);
+  catalog::CheckFunctionName(options.name);
   CheckRanges(options);
   const Reporter failures = std::make_shared<memoize::FailureReporter>(
       options.name, options.on_failure ? options.on_failure : cache.on_failure);
   const bool is_in_memory = cache.storage == Storage::kMemory;
   const std::filesystem::path folder =
       is_in_memory ? std::filesystem::path()
-                   : memoize::FunctionDirectory(cache.directory, options.name);
+                   : catalog::FunctionDirectory(cache.directory, options.name);
   const auto open = [&](const std::filesystem::path& place, const std::string& name) {
     FunctionOptions of_place = options;
     of_place.name = name;
@@ -161,7 +161,7 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
         std::make_unique<memoize::LazyStore>(shared_->OpenWithPacks(place, of_place, failures)),
         failures);
   };
-  const std::string out_files(memoize::kOutFilesName);
+  const std::string out_files(catalog::kOutFilesName);
   memoize::OpenedFunction opened{.cache = open(folder, options.name),
                                  .calls = nullptr,
                                  .files = shared_->files,
@@ -180,7 +180,7 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
           .chunk_size = options.chunk_size,
           .batch_progress = options.batch_progress,
           .listener = options.listener ? options.listener : cache.listener,
-          .turns_file = is_in_memory ? folder : folder / memoize::kTurnsName,
+          .turns_file = is_in_memory ? folder : folder / catalog::kTurnsName,
           .counts_folder = cache.storage == Storage::kDisk ? folder : std::filesystem::path()});
   return opened;
 }

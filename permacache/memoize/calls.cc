@@ -5,7 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "permacache/memoize/error.h"
+#include "permacache/catalog/error.h"
 #include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/nearest.h"
 #include "permacache/storage/key_digest.h"

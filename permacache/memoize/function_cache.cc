@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/catalog/error.h"
 #include "permacache/codec/codec.h"
-#include "permacache/memoize/error.h"
 #include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/lazy_store.h"
 

@@ -8,15 +8,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "permacache/catalog/error.h"
+#include "permacache/catalog/stored_functions.h"
 #include "permacache/memoize/cache.h"
-#include "permacache/memoize/error.h"
-#include "permacache/memoize/stored_functions.h"
 #include "permacache/storage/storage.h"
 
 namespace permacache {
 namespace {
 
-using memoize::StoredFunction;
+using catalog::StoredFunction;
 
 // What goes wrong with one function does not keep the others from their turn.
 class Troubles {
@@ -41,7 +41,7 @@ class Troubles {
 
 std::vector<StoredFunction> FunctionsIn(const std::filesystem::path& directory) {
   if (directory.empty()) throw Error("permacache: a cache in memory needs no housekeeping");
-  absl::StatusOr<std::vector<StoredFunction>> functions = memoize::FindStoredFunctions(directory);
+  absl::StatusOr<std::vector<StoredFunction>> functions = catalog::FindStoredFunctions(directory);
   if (!functions.ok()) throw Error("permacache: " + functions.status().ToString());
   return *std::move(functions);
 }
@@ -52,7 +52,7 @@ PruneReport Cache::Prune(const PruneLimits& limits, const Progress& progress) co
   Troubles troubles;
   storage::Stores stores;
   for (const StoredFunction& function : FunctionsIn(directory())) {
-    absl::StatusOr<storage::Stores> versions = memoize::OpenVersions(function);
+    absl::StatusOr<storage::Stores> versions = catalog::OpenVersions(function);
     if (!troubles.Add(function.name, versions.status())) continue;
     std::ranges::move(*versions, std::back_inserter(stores));
   }
@@ -70,7 +70,7 @@ void Cache::Compact(const Progress& progress) const {
   int64_t done_before = 0;
   for (const StoredFunction& function : FunctionsIn(directory())) {
     int64_t of_this = 0;
-    troubles.Add(function.name, memoize::Compact(function, [&](int64_t done, int64_t total) {
+    troubles.Add(function.name, catalog::Compact(function, [&](int64_t done, int64_t total) {
                    of_this = total;
                    if (progress) progress(done_before + done, done_before + total);
                  }));
@@ -94,7 +94,7 @@ VerifyReport Cache::Verify(const Progress& progress) const {
   };
   for (const StoredFunction& function : FunctionsIn(directory())) {
     const absl::StatusOr<VerifyReport> report =
-        storage::Verify([&] { return memoize::OpenVersions(function); },
+        storage::Verify([&] { return catalog::OpenVersions(function); },
                         [&](int64_t done, int64_t total) {
                           if (progress) progress(sum.entries + done, sum.entries + total);
                         });

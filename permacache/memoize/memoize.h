@@ -23,13 +23,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "permacache/catalog/error.h"
 #include "permacache/codec/codec.h"
 #include "permacache/key/key.h"
 #include "permacache/memoize/batch_call.h"
 #include "permacache/memoize/binding.h"
 #include "permacache/memoize/cache.h"
 #include "permacache/memoize/cached_function.h"
-#include "permacache/memoize/error.h"
 #include "permacache/memoize/modes.h"
 #include "permacache/memoize/options.h"
 #include "permacache/memoize/parameter.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "permacache/memoize/error.h"
+#include "permacache/catalog/error.h"
 
 namespace permacache {
 namespace memoize {

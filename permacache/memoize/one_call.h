@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "permacache/catalog/error.h"
 #include "permacache/memoize/calls.h"
-#include "permacache/memoize/error.h"
 #include "permacache/memoize/out_files.h"
 #include "permacache/memoize/typed_function.h"
 

@@ -10,8 +10,8 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "permacache/catalog/location.h"
 #include "permacache/json/json.h"
-#include "permacache/memoize/location.h"
 #include "permacache/storage/file_lock.h"
 #include "permacache/storage/files.h"
 
@@ -79,7 +79,7 @@ std::string ReadAll(int fd, const std::filesystem::path& path) {
 
 // In place, under a lock: a file that a crash has torn counts as none.
 bool AddToStatisticsFile(const std::filesystem::path& folder, const FunctionStats& added) {
-  const std::filesystem::path path = folder / kStatisticsName;
+  const std::filesystem::path path = folder / catalog::kStatisticsName;
   const storage::File file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
   storage::FileLock lock;
   if (file.fd() < 0 || !lock.Open(path).ok() || lock.Lock() != 0) return false;
@@ -92,7 +92,7 @@ bool AddToStatisticsFile(const std::filesystem::path& folder, const FunctionStat
 }
 
 FunctionStats ReadStatisticsFile(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / kStatisticsName;
+  const std::filesystem::path path = folder / catalog::kStatisticsName;
   const storage::File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   storage::FileLock lock;
   if (file.fd() < 0 || !lock.Open(path).ok() || lock.Lock() != 0) return {};

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "permacache/archive/frames.h"
-#include "permacache/memoize/stored_functions.h"
+#include "permacache/catalog/stored_functions.h"
 
 namespace permacache::testing {
 namespace {
 
-using memoize::StoredFunction;
+using catalog::StoredFunction;
 using std::chrono::nanoseconds;
 using storage::FileFormat;
 using storage::KeyedRecord;
@@ -47,11 +47,11 @@ std::string RandomKey(std::mt19937_64& random, int i) {
 
 Contents ContentsOf(const std::filesystem::path& cache) {
   Contents contents;
-  const std::vector<StoredFunction> functions = memoize::FindStoredFunctions(cache).value();
+  const std::vector<StoredFunction> functions = catalog::FindStoredFunctions(cache).value();
   for (const StoredFunction& function : functions) {
-    const std::vector<uint32_t> versions = memoize::VersionsOf(function).value();
+    const std::vector<uint32_t> versions = catalog::VersionsOf(function).value();
     for (const uint32_t version : versions) {
-      const std::unique_ptr<Store> store = memoize::OpenVersion(function, version).value();
+      const std::unique_ptr<Store> store = catalog::OpenVersion(function, version).value();
       const absl::Status walked =
           store->ForEach(storage::Depth::kValues, [&](const storage::EntryInfo& entry) {
             EXPECT_TRUE(entry.status.ok()) << entry.status;
@@ -83,7 +83,7 @@ void Fill(const std::filesystem::path& cache, const Contents& contents) {
       }
       if (records.empty()) continue;
       const std::unique_ptr<Store> store =
-          memoize::OpenVersion(function, version, {.format = format}).value();
+          catalog::OpenVersion(function, version, {.format = format}).value();
       const absl::Status put = store->PutMany(records, /*synced=*/true);
       ASSERT_TRUE(put.ok()) << put;
     }

@@ -9,7 +9,7 @@
 
 #include "permacache/archive/archive.h"
 #include "permacache/archive/layout.h"
-#include "permacache/memoize/stored_functions.h"
+#include "permacache/catalog/stored_functions.h"
 #include "permacache/storage/store.h"
 #include "permacache/testing/temporary_directory.h"
 #include "tests/archive/cache_content.h"
@@ -128,12 +128,12 @@ std::string WhatIsOutside(const fs::path& directory) {
 }
 
 std::string WhatIsUnsound(const fs::path& cache, int64_t* entries) {
-  const auto functions = memoize::FindStoredFunctions(cache).value();
-  for (const memoize::StoredFunction& function : functions) {
-    const std::vector<uint32_t> versions = memoize::VersionsOf(function).value();
+  const auto functions = catalog::FindStoredFunctions(cache).value();
+  for (const catalog::StoredFunction& function : functions) {
+    const std::vector<uint32_t> versions = catalog::VersionsOf(function).value();
     for (const uint32_t version : versions) {
       absl::Status trouble;
-      const auto store = memoize::OpenVersion(function, version).value();
+      const auto store = catalog::OpenVersion(function, version).value();
       trouble.Update(store->ForEach(storage::Depth::kValues, [&](const storage::EntryInfo& entry) {
         trouble.Update(entry.status);
         ++*entries;

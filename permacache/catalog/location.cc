@@ -1,4 +1,4 @@
-#include "permacache/memoize/location.h"
+#include "permacache/catalog/location.h"
 
 #include <pwd.h>
 #include <unistd.h>
@@ -8,11 +8,11 @@
 #include <string>
 #include <system_error>
 
+#include "permacache/catalog/error.h"
 #include "permacache/key/scalar_text.h"
-#include "permacache/memoize/error.h"
 #include "permacache/storage/value_files.h"
 
-namespace permacache::memoize {
+namespace permacache::catalog {
 namespace {
 
 constexpr size_t kLongestPart = 255;  // NAME_MAX of the usual file systems
@@ -95,4 +95,4 @@ std::filesystem::path FunctionDirectory(const std::filesystem::path& directory,
   return folder;
 }
 
-}  // namespace permacache::memoize
+}  // namespace permacache::catalog

@@ -1,6 +1,6 @@
 // The functions that a cache has on disk, as housekeeping finds them.
-#ifndef PERMACACHE_MEMOIZE_STORED_FUNCTIONS_H_
-#define PERMACACHE_MEMOIZE_STORED_FUNCTIONS_H_
+#ifndef PERMACACHE_CATALOG_STORED_FUNCTIONS_H_
+#define PERMACACHE_CATALOG_STORED_FUNCTIONS_H_
 
 #include <cstdint>
 #include <filesystem>
@@ -13,7 +13,7 @@
 #include "permacache/storage/lmdb_environment.h"
 #include "permacache/storage/store.h"
 
-namespace permacache::memoize {
+namespace permacache::catalog {
 
 // A folder that holds what calls of one function have stored.
 struct StoredFunction {
@@ -47,6 +47,6 @@ absl::StatusOr<storage::Stores> OpenVersions(const StoredFunction& function);
 // Makes its data file as small as its content. Results in files need none of that.
 absl::Status Compact(const StoredFunction& function, storage::OnProgress progress);
 
-}  // namespace permacache::memoize
+}  // namespace permacache::catalog
 
-#endif  // PERMACACHE_MEMOIZE_STORED_FUNCTIONS_H_
+#endif  // PERMACACHE_CATALOG_STORED_FUNCTIONS_H_

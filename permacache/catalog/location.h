@@ -1,11 +1,11 @@
 // Where a cache lies, and where in it a function.
-#ifndef PERMACACHE_MEMOIZE_LOCATION_H_
-#define PERMACACHE_MEMOIZE_LOCATION_H_
+#ifndef PERMACACHE_CATALOG_LOCATION_H_
+#define PERMACACHE_CATALOG_LOCATION_H_
 
 #include <filesystem>
 #include <string_view>
 
-namespace permacache::memoize {
+namespace permacache::catalog {
 
 // $PERMACACHE_DIR, else $XDG_CACHE_HOME/permacache, else ~/.cache/permacache. Throws Error if none
 // of them says anything.
@@ -29,6 +29,6 @@ void CheckFunctionName(std::string_view name);
 std::filesystem::path FunctionDirectory(const std::filesystem::path& directory,
                                         std::string_view name);
 
-}  // namespace permacache::memoize
+}  // namespace permacache::catalog
 
-#endif  // PERMACACHE_MEMOIZE_LOCATION_H_
+#endif  // PERMACACHE_CATALOG_LOCATION_H_

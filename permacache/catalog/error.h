@@ -1,6 +1,6 @@
 // The exceptions of this library.
-#ifndef PERMACACHE_MEMOIZE_ERROR_H_
-#define PERMACACHE_MEMOIZE_ERROR_H_
+#ifndef PERMACACHE_CATALOG_ERROR_H_
+#define PERMACACHE_CATALOG_ERROR_H_
 
 #include <stdexcept>
 
@@ -14,4 +14,4 @@ class Error : public std::runtime_error {
 
 }  // namespace permacache
 
-#endif  // PERMACACHE_MEMOIZE_ERROR_H_
+#endif  // PERMACACHE_CATALOG_ERROR_H_

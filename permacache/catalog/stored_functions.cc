@@ -1,4 +1,4 @@
-#include "permacache/memoize/stored_functions.h"
+#include "permacache/catalog/stored_functions.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -10,7 +10,7 @@
 #include "permacache/storage/entry_name.h"
 #include "permacache/storage/storage.h"
 
-namespace permacache::memoize {
+namespace permacache::catalog {
 namespace {
 
 namespace fs = std::filesystem;
@@ -142,4 +142,4 @@ absl::Status Compact(const StoredFunction& function, storage::OnProgress progres
   });
 }
 
-}  // namespace permacache::memoize
+}  // namespace permacache::catalog
