@@ -16,8 +16,6 @@ using storage::EnvelopeBegin;
 using storage::EnvelopeEnd;
 using storage::FileFormat;
 
-constexpr size_t kEntriesPerIndex = size_t{1} << 20;
-
 Envelope EnvelopeOf(const EntryInfo& entry) {
   return {.key = entry.key,
           .created = entry.created,
@@ -29,8 +27,9 @@ Envelope EnvelopeOf(const EntryInfo& entry) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ArchiveWriter>> ArchiveWriter::Make(Write write) {
-  std::unique_ptr<ArchiveWriter> writer(new ArchiveWriter(std::move(write)));
+absl::StatusOr<std::unique_ptr<ArchiveWriter>> ArchiveWriter::Make(Write write,
+                                                                   size_t entries_per_index) {
+  std::unique_ptr<ArchiveWriter> writer(new ArchiveWriter(std::move(write), entries_per_index));
   absl::StatusOr<std::unique_ptr<TarWriter>> tar = TarWriter::Make(writer->frames_);
   if (!tar.ok()) return tar.status();
   writer->tar_ = *std::move(tar);
@@ -90,7 +89,7 @@ absl::Status ArchiveWriter::AddLarge(const EntryInfo& entry, const IndexEntry& p
     if (status.ok()) status = tar_->Append(piece);
   }
   if (status.ok()) status = tar_->End();
-  return status.ok() && index_.size() >= kEntriesPerIndex ? WriteIndex() : status;
+  return status.ok() && index_.size() >= entries_per_index_ ? WriteIndex() : status;
 }
 
 absl::Status ArchiveWriter::WriteMember(const std::string& name, std::string_view content) {
@@ -111,7 +110,7 @@ absl::Status ArchiveWriter::WriteChunk(Chunk& chunk) {
   if (status.ok()) status = tar_->End();
   chunk.bytes.clear();
   chunk.entries.clear();
-  return status.ok() && index_.size() >= kEntriesPerIndex ? WriteIndex() : status;
+  return status.ok() && index_.size() >= entries_per_index_ ? WriteIndex() : status;
 }
 
 // Those of LMDB come in the order of their digests, so that a look-up needs one of several indexes.

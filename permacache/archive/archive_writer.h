@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,7 +29,11 @@ class ArchiveWriter {
   // `write` is given the file's bytes, one piece after the other.
   using Write = std::function<absl::Status(std::string_view bytes)>;
 
-  static absl::StatusOr<std::unique_ptr<ArchiveWriter>> Make(Write write);
+  // An index is written when it has so many records. In memory each of them takes 32 bytes.
+  static constexpr size_t kEntriesPerIndex = size_t{1} << 20;
+
+  static absl::StatusOr<std::unique_ptr<ArchiveWriter>> Make(
+      Write write, size_t entries_per_index = kEntriesPerIndex);
 
   ArchiveWriter(const ArchiveWriter&) = delete;
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
@@ -50,7 +55,8 @@ class ArchiveWriter {
     std::vector<IndexEntry> entries;  // where in `bytes` they begin
   };
 
-  explicit ArchiveWriter(Write write) : write_(std::move(write)), frames_(write_) {}
+  ArchiveWriter(Write write, size_t entries_per_index)
+      : write_(std::move(write)), entries_per_index_(entries_per_index), frames_(write_) {}
 
   absl::Status AddLarge(const storage::EntryInfo& entry, const IndexEntry& place);
   absl::Status WriteMember(const std::string& name, std::string_view content);
@@ -59,6 +65,7 @@ class ArchiveWriter {
   absl::Status EndSection();
 
   const Write write_;
+  const size_t entries_per_index_;
   FrameWriter frames_;
   std::unique_ptr<TarWriter> tar_;
   uint64_t members_ = 0;

@@ -17,7 +17,7 @@
 namespace permacache::cli {
 
 // ls.cc: the functions, or the entries of one. With `sort` the first `limit` in that order, 20 if
-// none is given; 0 is no limit.
+// none is given.
 struct LsOptions {
   Selection selection;
   std::string sort;

@@ -80,7 +80,7 @@ struct CacheOptions {
   // something since they were read. With Storage::kDisk.
   size_t memory_bytes = size_t{64} << 20;
 
-  // Packs: files that `permacache export` has made, which lie under the cache and are only read, so
+  // Packs: files that an export has made, which lie under the cache and are only read, so
   // that results can ship with a program. What the cache does not have is looked up in them, in
   // this order; a hit there is checked as any other and counts as one that needed the disk, and
   // copies of files that a function wrote are found, too. Needs neither a cache that can be written

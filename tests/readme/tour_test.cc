@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "permacache/archive/export.h"
 #include "permacache/permacache.h"
 #include "permacache/testing/temporary_directory.h"
 
@@ -126,6 +127,13 @@ TEST(Tour, DoesWhatTheReadmeSays) {
   cache.Compact();                                              // gives the disk back what they took
   cache.Verify().ok();                                          // reads and checks every result
 
+  ASSERT_TRUE(permacache::archive::Export("data/cache", "results.pack").ok());
+
+  // Results can ship with a program: a file that an export has made is a layer under the cache, and only read.
+  permacache::Cache shipped({.directory = "data/mine", .packs = {"results.pack"}});
+  auto l = shipped.Memoize("path/k", K, "mesh"_a, "x"_a = 1);
+  l.Contains(mesh);                                             // what the export had is found, the rest computed
+
   // What of an argument enters the key. Results of before `t` was added stay valid.
   auto g = permacache::Memoize("path/g", G,
       "large"_a.Key(permacache::StableHash),                    // 64 hex digits instead of the whole value
@@ -172,6 +180,8 @@ TEST(Tour, DoesWhatTheReadmeSays) {
   EXPECT_EQ(h(1), 1);
   EXPECT_EQ(cache.directory(), directory.path() / "data" / "cache");
   EXPECT_EQ(k.Size(), 1);
+  EXPECT_TRUE(l.Contains(mesh));
+  EXPECT_EQ(l.Size(), 0);
   std::filesystem::current_path("/");
 }
 
