@@ -25,10 +25,6 @@ struct LsOptions {
 };
 void Ls(Session& session, const LsOptions& options);
 
-// The names of the columns by which functions and entries can be sorted.
-extern const std::vector<std::string> kFunctionOrders;
-extern const std::vector<std::string> kEntryOrders;
-
 // get.cc: records and their values.
 struct GetOptions {
   Selection selection;
