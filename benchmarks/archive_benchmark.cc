@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -79,6 +80,7 @@ void Fill(const std::filesystem::path& cache, int64_t entries, size_t size) {
 struct Cost {
   double seconds;
   double peak_mib;
+  double cpu_seconds;  // of all its threads
 };
 
 // In a process of its own.
@@ -104,6 +106,10 @@ Cost CostOf(const std::function<void()>& body) {
     std::fprintf(stderr, "a process that measures failed\n");
     std::abort();
   }
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  cost.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   cost.peak_mib = static_cast<double>(usage.ru_maxrss) / 1024;
   return cost;
 }
@@ -132,6 +138,7 @@ const Files& FilesOf(int64_t entries, size_t size) {
 void Report(benchmark::State& state, const Cost& cost, int64_t entries, size_t size) {
   state.SetIterationTime(cost.seconds);
   state.counters["peak_MiB"] = cost.peak_mib;
+  state.counters["cpu_s"] = cost.cpu_seconds;
   const double bytes = static_cast<double>(entries) * static_cast<double>(size + KeyOf(0).size());
   state.counters["MB/s"] = bytes / 1e6 / cost.seconds;
 }

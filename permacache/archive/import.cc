@@ -33,6 +33,9 @@ using storage::Store;
 constexpr uint64_t kBatchBytes = uint64_t{8} << 20;
 constexpr size_t kBatchEntries = 16'384;
 
+// For each the kernel may map 64 KiB of the file until the store lets go of them.
+constexpr size_t kLookUpsAtOnce = 1'000;
+
 // Where the results of the function lie in the cache, which only names that Memoize takes can say;
 // and the files that a function wrote lie in its folder.
 absl::StatusOr<StoredFunction> FunctionIn(const fs::path& cache, const Section& section) {
@@ -172,13 +175,18 @@ class Merger {
   // What cannot be read is as good as not there.
   static absl::Status Compare(Store& store, const std::vector<KeyedRecord>& records,
                               std::vector<Found>& found) {
-    std::vector<std::string> keys;
-    keys.reserve(records.size());
-    for (const KeyedRecord& record : records) keys.emplace_back(record.key);
-    const absl::Status status = store.GetMany(keys, [&](size_t i, const storage::Record& there) {
-      found[i] = there.value == records[i].record.value ? Found::kEqual : Found::kOther;
-    });
-    return absl::IsDataLoss(status) ? absl::OkStatus() : status;
+    for (size_t begin = 0; begin < records.size(); begin += kLookUpsAtOnce) {
+      std::vector<std::string> keys;
+      for (size_t i = begin; i < std::min(begin + kLookUpsAtOnce, records.size()); ++i) {
+        keys.emplace_back(records[i].key);
+      }
+      const absl::Status status = store.GetMany(keys, [&](size_t i, const storage::Record& there) {
+        const bool is_equal = there.value == records[begin + i].record.value;
+        found[begin + i] = is_equal ? Found::kEqual : Found::kOther;
+      });
+      if (!status.ok() && !absl::IsDataLoss(status)) return status;
+    }
+    return absl::OkStatus();
   }
 
   bool IsToBeStored(const KeyedRecord& record, Found found) {
