@@ -17,17 +17,13 @@
 namespace permacache::cli {
 
 // ls.cc: the functions, or the entries of one. With `sort` the first `limit` in that order, 20 if
-// none is given; 0 is no limit.
+// none is given.
 struct LsOptions {
   Selection selection;
   std::string sort;
   std::optional<size_t> limit;
 };
 void Ls(Session& session, const LsOptions& options);
-
-// The names of the columns by which functions and entries can be sorted.
-extern const std::vector<std::string> kFunctionOrders;
-extern const std::vector<std::string> kEntryOrders;
 
 // get.cc: records and their values.
 struct GetOptions {

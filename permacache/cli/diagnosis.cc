@@ -141,13 +141,13 @@ bool IsLeftBehind(const struct stat& info) {
          std::chrono::system_clock::now();
 }
 
-void CheckRights(Findings& findings, const fs::path& path, const struct stat& info) {
-  if (info.st_uid != geteuid()) {
-    findings.Add(
-        {.kind = "another owner",
-         .place = path,
-         .found = absl::StrCat("it belongs to the user ", info.st_uid, ", not to this one"),
-         .advice = "chown it to who uses the cache, or give each user a cache"});
+void CheckRights(Findings& findings, const fs::path& path, const struct stat& info, uid_t owner) {
+  if (info.st_uid != owner) {
+    findings.Add({.kind = "another owner",
+                  .place = path,
+                  .found = absl::StrCat("it belongs to the user ", info.st_uid, ", the cache to ",
+                                        owner, ", who may not be able to use it"),
+                  .advice = "chown -R the cache to who uses it"});
   }
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     findings.Add({.kind = "writable by others",
@@ -164,7 +164,7 @@ void CheckRights(Findings& findings, const fs::path& path, const struct stat& in
   }
 }
 
-void CheckFile(Findings& findings, const fs::path& path) {
+void CheckFile(Findings& findings, const fs::path& path, uid_t owner) {
   struct stat info;
   if (lstat(path.c_str(), &info) != 0) return;  // it has gone meanwhile
   const bool is_foreign = S_ISREG(info.st_mode) ? !IsOfCache(path) : !S_ISDIR(info.st_mode);
@@ -176,7 +176,7 @@ void CheckFile(Findings& findings, const fs::path& path) {
                   .advice = "move it elsewhere if it should not be there"});
     return;
   }
-  CheckRights(findings, path, info);
+  CheckRights(findings, path, info, owner);
   if (path.filename().string().starts_with(".writing-") && IsLeftBehind(info)) {
     findings.Add({.kind = "unfinished file",
                   .is_trouble = false,
@@ -187,14 +187,16 @@ void CheckFile(Findings& findings, const fs::path& path) {
 }
 
 void CheckFiles(Findings& findings, const fs::path& cache) {
-  CheckFile(findings, cache);
+  struct stat info;
+  if (stat(cache.c_str(), &info) != 0) return;
+  CheckFile(findings, cache, info.st_uid);
   std::error_code error;
   fs::recursive_directory_iterator file(cache, fs::directory_options::skip_permission_denied,
                                         error),
       end;
   for (; !error && file != end; file.increment(error)) {
     StopIfInterrupted();
-    CheckFile(findings, file->path());
+    CheckFile(findings, file->path(), info.st_uid);
   }
   if (!error) return;
   findings.Add({.kind = "unreadable folder",

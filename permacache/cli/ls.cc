@@ -11,14 +11,15 @@
 
 namespace permacache::cli {
 
-const std::vector<std::string> kFunctionOrders = {"name", "entries", "size",
-                                                  "hits", "saved",   "used"};
-const std::vector<std::string> kEntryOrders = {"key", "size", "cost", "created", "used"};
-
 namespace {
 
 using storage::EntryInfo;
 using storage::Verdict;
+
+// The columns by which functions and entries can be sorted.
+const std::vector<std::string> kFunctionOrders = {"name", "entries", "size",
+                                                  "hits", "saved",   "used"};
+const std::vector<std::string> kEntryOrders = {"key", "size", "cost", "created", "used"};
 
 constexpr size_t kUsualLimitWithOrder = 20;
 

@@ -15,19 +15,23 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(1);
 constexpr auto kPauseBetweenLines = std::chrono::milliseconds(100);
-constexpr size_t kBarWidth = 24;
+constexpr size_t kLongestBar = 24;
+constexpr size_t kShortestBar = 6;
 constexpr size_t kUsualWidth = 80;
 
 std::string AmountText(Unit unit, int64_t amount) {
   return unit == Unit::kBytes ? BytesText(amount) : CountText(amount);
 }
 
-std::string BarText(double share) {
-  const auto filled = static_cast<size_t>(share * kBarWidth);
+// As long as there is room for it; none where there is little.
+std::string BarText(double share, size_t room) {
+  if (room < kShortestBar + 4) return "";
+  const size_t width = std::min(room - 4, kLongestBar);
+  const auto filled = static_cast<size_t>(share * static_cast<double>(width));
   std::string bar(filled, '=');
-  if (filled < kBarWidth) bar += '>';
-  bar.resize(kBarWidth, ' ');
-  return absl::StrCat("[", bar, "]");
+  if (filled < width) bar += '>';
+  bar.resize(width, ' ');
+  return absl::StrCat("  [", bar, "]");
 }
 
 size_t TerminalWidth() {
@@ -44,20 +48,22 @@ std::string ProgressLine(std::string_view doing, Unit unit, int64_t done, int64_
   const double rate = static_cast<double>(done) / seconds;
   const std::string rate_text = absl::StrCat(AmountText(unit, static_cast<int64_t>(rate)),
                                              unit == Unit::kBytes ? "/s" : " entries/s");
-  std::string line(doing);
+  std::string line(doing), rest;
   if (total <= 0) {
-    absl::StrAppend(&line, "  ", AmountText(unit, done), "  ", rate_text);
+    rest = absl::StrCat("  ", AmountText(unit, done), "  ", rate_text);
   } else {
     const double share = std::clamp(static_cast<double>(done) / static_cast<double>(total), 0., 1.);
-    absl::StrAppend(&line, "  ", BarText(share), "  ", static_cast<int>(100 * share), " %  ",
-                    AmountText(unit, done), " of ", AmountText(unit, total), "  ", rate_text);
+    rest = absl::StrCat("  ", static_cast<int>(100 * share), " %  ", AmountText(unit, done), " of ",
+                        AmountText(unit, total), "  ", rate_text);
     if (done > 0 && done < total) {
       const std::chrono::duration<double> left(static_cast<double>(total - done) / rate);
-      absl::StrAppend(&line, "  ",
+      absl::StrAppend(&rest, "  ",
                       DurationText(std::chrono::duration_cast<std::chrono::nanoseconds>(left)),
                       " left");
     }
+    line += BarText(share, width - std::min(width, line.size() + rest.size()));
   }
+  line += rest;
   if (line.size() > width) line.resize(width);
   return line;
 }

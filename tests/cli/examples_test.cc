@@ -71,7 +71,7 @@ class Examples {
   }
 
  private:
-  const TemporaryDirectory directory_;
+  const TemporaryDirectory directory_{ParentInMemory()};
 };
 
 std::string AllExamples() {

@@ -139,6 +139,13 @@ TEST(ProgressLine, ShowsShareRateAndRemainingTime) {
             "export  [========================]  100 %  3.0 GB of 3.0 GB  300 MB/s");
   EXPECT_EQ(ProgressLine("import", Unit::kBytes, 5000, 0, 1s, 200), "import  5.0 kB  5.0 kB/s");
   EXPECT_THAT(ProgressLine("ls", Unit::kEntries, 0, 100, 0s, 200), EndsWith("0 entries/s"));
+}
+
+TEST(ProgressLine, IsNoWiderThanTheTerminal) {
+  EXPECT_EQ(ProgressLine("verify a", Unit::kEntries, 250'000, 1'000'000, 2s, 80),
+            "verify a  [==>      ]  25 %  250,000 of 1,000,000  125,000 entries/s  6.0 s left");
+  EXPECT_EQ(ProgressLine("verify wing/lift", Unit::kEntries, 250'000, 1'000'000, 2s, 80),
+            "verify wing/lift  25 %  250,000 of 1,000,000  125,000 entries/s  6.0 s left");
   EXPECT_EQ(ProgressLine("ls", Unit::kEntries, 1, 100, 1s, 10).size(), 10u);
 }
 
