@@ -10,10 +10,7 @@
 #ifndef PERMACACHE_ARCHIVE_LAYERED_STORE_H_
 #define PERMACACHE_ARCHIVE_LAYERED_STORE_H_
 
-#include <atomic>
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "permacache/archive/pack.h"
+#include "permacache/storage/lazy_store.h"
 #include "permacache/storage/store.h"
 
 namespace permacache::archive {
@@ -38,14 +36,11 @@ struct PackLayer {
 
 class LayeredStore : public storage::Store {
  public:
-  using OpenStore = std::function<absl::StatusOr<std::shared_ptr<storage::Store>>()>;
   using OnTrouble = std::function<void(const absl::Status&)>;
 
-  // `open` is called when the store is first needed, perhaps by several threads at once, and after
-  // a failure again from time to time: packs can be read where no store can be made. `on_trouble`
-  // is told what is not returned, possibly in several threads at once.
-  LayeredStore(OpenStore open, std::vector<PackLayer> packs, OnTrouble on_trouble);
-  ~LayeredStore() override;
+  // `own` may fail to open: packs can be read where no store can be made. `on_trouble` is told what
+  // is not returned, possibly in several threads at once.
+  LayeredStore(storage::LazyStore::Open own, std::vector<PackLayer> packs, OnTrouble on_trouble);
 
   absl::StatusOr<bool> Get(std::string_view key,
                            absl::FunctionRef<void(const storage::Record&)> visit) override;
@@ -66,17 +61,11 @@ class LayeredStore : public storage::Store {
       absl::FunctionRef<storage::Verdict(const storage::EntryInfo&)> visit) override;
 
  private:
-  absl::StatusOr<storage::Store*> Own();
   bool GetFromPacks(std::string_view key, absl::FunctionRef<void(const storage::Record&)> visit);
 
-  const OpenStore open_;
+  storage::LazyStore own_;
   const std::vector<PackLayer> packs_;
   const OnTrouble on_trouble_;
-
-  // Lock-free, as a mutex might be held by another thread while this one forks.
-  std::atomic<std::shared_ptr<storage::Store>*> own_ = nullptr;
-  std::atomic<std::chrono::steady_clock::rep> next_attempt_ = 0;
-  std::atomic<absl::StatusCode> last_open_ = absl::StatusCode::kOk;
 };
 
 }  // namespace permacache::archive

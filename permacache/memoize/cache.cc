@@ -13,9 +13,9 @@
 #include "permacache/catalog/location.h"
 #include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/file_contents.h"
-#include "permacache/memoize/lazy_store.h"
 #include "permacache/memoize/out_file_cache.h"
 #include "permacache/memoize/statistics.h"
+#include "permacache/storage/lazy_store.h"
 #include "permacache/storage/storage.h"
 
 namespace permacache {
@@ -24,7 +24,7 @@ namespace {
 using SharedStore = std::shared_ptr<storage::Store>;
 using Reporter = std::shared_ptr<memoize::FailureReporter>;
 
-memoize::LazyStore::Open OpenOnDisk(const std::filesystem::path& folder, size_t memory_bytes,
+storage::LazyStore::Open OpenOnDisk(const std::filesystem::path& folder, size_t memory_bytes,
                                     const FunctionOptions& options, const Reporter& failures) {
   const storage::LmdbStoreOptions lmdb{
       .environment = {.directory = folder, .memory_bytes = memory_bytes},
@@ -42,7 +42,7 @@ storage::FileFormat FormatOf(const FunctionOptions& options) {
                                              : storage::FileFormat::kBinary;
 }
 
-memoize::LazyStore::Open OpenInFiles(const std::filesystem::path& folder,
+storage::LazyStore::Open OpenInFiles(const std::filesystem::path& folder,
                                      const FunctionOptions& options) {
   const storage::FileStoreOptions files{
       .directory = folder,
@@ -81,14 +81,14 @@ struct Cache::Shared {
   // Stores in memory, by name and version; guarded by mutex.
   std::map<std::pair<std::string, uint32_t>, SharedStore> in_memory;
 
-  memoize::LazyStore::Open OpenInMemory(const std::string& name, uint32_t version) {
+  storage::LazyStore::Open OpenInMemory(const std::string& name, uint32_t version) {
     std::lock_guard lock(mutex);
     SharedStore& store = in_memory[{name, version}];
     if (store == nullptr) store = std::make_shared<storage::MemoryStore>();
     return [store]() -> absl::StatusOr<SharedStore> { return store; };
   }
 
-  memoize::LazyStore::Open Open(const std::filesystem::path& folder,
+  storage::LazyStore::Open Open(const std::filesystem::path& folder,
                                 const FunctionOptions& function, const Reporter& failures) {
     switch (options.storage) {
       case Storage::kMemory:
@@ -101,10 +101,10 @@ struct Cache::Shared {
   }
 
   // The same with packs under it, if they have anything of the function.
-  memoize::LazyStore::Open OpenWithPacks(const std::filesystem::path& folder,
+  storage::LazyStore::Open OpenWithPacks(const std::filesystem::path& folder,
                                          const FunctionOptions& function,
                                          const Reporter& failures) {
-    memoize::LazyStore::Open open = Open(folder, function, failures);
+    storage::LazyStore::Open open = Open(folder, function, failures);
     if (packs->empty()) return open;
     return [open = std::move(open), packs = packs, name = function.name, version = function.version,
             failures]() -> absl::StatusOr<SharedStore> {
@@ -120,7 +120,7 @@ struct Cache::Shared {
     const Reporter failures = std::make_shared<memoize::FailureReporter>(name, options.on_failure);
     return std::make_shared<memoize::FileContents>(std::make_unique<memoize::FunctionCache>(
         name,
-        std::make_unique<memoize::LazyStore>(
+        std::make_unique<storage::LazyStore>(
             Open(options.directory / name, {.name = name}, failures)),
         failures));
   }
@@ -158,7 +158,7 @@ memoize::OpenedFunction Cache::OpenFunction(FunctionOptions options) const {
     of_place.name = name;
     return std::make_unique<memoize::FunctionCache>(
         options.name,
-        std::make_unique<memoize::LazyStore>(shared_->OpenWithPacks(place, of_place, failures)),
+        std::make_unique<storage::LazyStore>(shared_->OpenWithPacks(place, of_place, failures)),
         failures);
   };
   const std::string out_files(catalog::kOutFilesName);

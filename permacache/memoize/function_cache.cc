@@ -8,7 +8,7 @@
 #include "permacache/catalog/error.h"
 #include "permacache/codec/codec.h"
 #include "permacache/memoize/failure_reporter.h"
-#include "permacache/memoize/lazy_store.h"
+#include "permacache/storage/lazy_store.h"
 
 namespace permacache::memoize {
 namespace {
@@ -37,7 +37,7 @@ void ThrowUnlessOk(const absl::Status& status, std::string_view name, std::strin
 
 }  // namespace
 
-FunctionCache::FunctionCache(std::string name, std::unique_ptr<LazyStore> store,
+FunctionCache::FunctionCache(std::string name, std::unique_ptr<storage::LazyStore> store,
                              std::shared_ptr<FailureReporter> failures)
     : name_(std::move(name)), store_(std::move(store)), failures_(std::move(failures)) {}
 
@@ -120,7 +120,7 @@ bool FunctionCache::PutMany(std::vector<storage::KeyedRecord> records, bool sync
 }
 
 storage::Store& FunctionCache::StoreOrThrow() {
-  const absl::StatusOr<storage::Store*> store = store_->Get(LazyStore::Patience::kTryNow);
+  const absl::StatusOr<storage::Store*> store = store_->Get(storage::LazyStore::Patience::kTryNow);
   ThrowUnlessOk(store.status(), name_, "open the cache of");
   return **store;
 }

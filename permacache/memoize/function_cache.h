@@ -20,17 +20,17 @@
 #include "permacache/storage/record.h"
 
 namespace permacache::storage {
+class LazyStore;
 class Store;
 }  // namespace permacache::storage
 
 namespace permacache::memoize {
 
 class FailureReporter;
-class LazyStore;
 
 class FunctionCache {
  public:
-  FunctionCache(std::string name, std::unique_ptr<LazyStore> store,
+  FunctionCache(std::string name, std::unique_ptr<storage::LazyStore> store,
                 std::shared_ptr<FailureReporter> failures);
   FunctionCache(const FunctionCache&) = delete;
   FunctionCache& operator=(const FunctionCache&) = delete;
@@ -82,7 +82,7 @@ class FunctionCache {
   Lookup TryLook(std::string_view key, Decode decode);
 
   const std::string name_;
-  const std::unique_ptr<LazyStore> store_;
+  const std::unique_ptr<storage::LazyStore> store_;
   const std::shared_ptr<FailureReporter> failures_;
 };
 

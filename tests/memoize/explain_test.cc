@@ -1,6 +1,5 @@
 // Which stored call is nearest to one that missed, and how it differs.
 #include "permacache/memoize/explain.h"
-#include "permacache/memoize/nearest.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "permacache/json/json.h"
+#include "permacache/memoize/nearest.h"
 #include "permacache/storage/memory_store.h"
 #include "permacache/testing/faulty_store.h"
 #include "permacache/testing/random.h"

@@ -18,9 +18,9 @@
 
 #include "permacache/memoize/failure_reporter.h"
 #include "permacache/memoize/file_contents.h"
-#include "permacache/memoize/lazy_store.h"
 #include "permacache/memoize/memoize.h"
 #include "permacache/memoize/out_file_cache.h"
+#include "permacache/storage/lazy_store.h"
 #include "permacache/storage/memory_store.h"
 #include "permacache/testing/faulty_store.h"
 #include "permacache/testing/system_calls.h"
@@ -32,7 +32,7 @@ namespace {
 using namespace permacache::literals;
 using memoize::FileContents;
 using memoize::FunctionCache;
-using memoize::LazyStore;
+using storage::LazyStore;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;

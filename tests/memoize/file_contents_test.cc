@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "permacache/memoize/failure_reporter.h"
-#include "permacache/memoize/lazy_store.h"
 #include "permacache/memoize/memoize.h"
+#include "permacache/storage/lazy_store.h"
 #include "permacache/storage/storage.h"
 #include "permacache/testing/temporary_directory.h"
 
@@ -49,7 +49,7 @@ class FileContentsTest : public ::testing::Test {
     return std::make_unique<FileContents>(
         std::make_unique<FunctionCache>(
             "files",
-            std::make_unique<LazyStore>(
+            std::make_unique<storage::LazyStore>(
                 [this]() -> absl::StatusOr<std::shared_ptr<storage::Store>> { return store_; }),
             std::make_shared<FailureReporter>(
                 "files", [](const Failure& failure) { ADD_FAILURE() << failure.message; })),
