@@ -3,10 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdio>
-#include <fstream>
-#include <string>
 
 namespace permacache::storage {
 namespace {
@@ -31,21 +27,6 @@ size_t AffordableMapSize(size_t wanted) {
   size_t size = wanted / 2;
   while (size > kLeastMapSize && !IsSpaceFor(size)) size /= 2;
   return std::max(size / kShareOfScarceSpace, kLeastMapSize);
-}
-
-void LetGoOfFileAt(const void* address) {
-  const auto place = reinterpret_cast<uintptr_t>(address);
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; std::getline(maps, line);) {
-    uintptr_t begin = 0, end = 0;
-    char permissions[5] = {};
-    if (std::sscanf(line.c_str(), "%zx-%zx %4s", &begin, &end, permissions) != 3) continue;
-    if (place < begin || place >= end) continue;
-    if (std::string(permissions) == "r--s") {
-      madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-    }
-    return;
-  }
 }
 
 }  // namespace permacache::storage

@@ -10,11 +10,10 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "permacache/storage/address_space.h"
 #include "permacache/storage/coarse_clock.h"
-#include "permacache/storage/lmdb_entries.h"
+#include "permacache/storage/lmdb_snapshot.h"
 
 namespace permacache::storage {
 namespace {
@@ -312,22 +311,8 @@ absl::StatusOr<MDB_dbi> LmdbFile::OpenGeneration(uint32_t version) {
 
 absl::StatusOr<std::vector<uint32_t>> LmdbFile::Generations() {
   std::vector<uint32_t> versions;
-  const absl::Status status = Read([&](MDB_txn* txn) {
-    versions.clear();
-    MDB_dbi main;
-    if (int error = mdb_dbi_open(txn, nullptr, 0, &main); error != 0) return error;
-    MDB_cursor* cursor = nullptr;
-    if (int error = mdb_cursor_open(txn, main, &cursor); error != 0) return error;
-    const absl::Cleanup close = [&] { mdb_cursor_close(cursor); };
-    MDB_val name, ignored;
-    int error = 0;
-    while ((error = mdb_cursor_get(cursor, &name, &ignored, MDB_NEXT)) == 0) {
-      uint32_t version = 0;
-      const std::string digits(ToView(name));
-      if (absl::SimpleAtoi(digits, &version)) versions.push_back(version);
-    }
-    return error == MDB_NOTFOUND ? 0 : error;
-  });
+  const absl::Status status =
+      LookUp([&](LmdbSnapshot& snapshot) { return snapshot.Generations(&versions); });
   if (!status.ok()) return status;
   return versions;
 }

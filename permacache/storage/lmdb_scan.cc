@@ -4,11 +4,10 @@
 #include <cstring>
 #include <string_view>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "permacache/storage/address_space.h"
 #include "permacache/storage/envelope.h"
 #include "permacache/storage/lmdb_entries.h"
+#include "permacache/storage/lmdb_snapshot.h"
 #include "permacache/storage/record_value.h"
 
 namespace permacache::storage {
@@ -21,6 +20,10 @@ constexpr size_t kBytesAtOnce = size_t{1} << 20;
 constexpr size_t kPagesBetweenLettingGo = 512;
 constexpr size_t kPageSize = 4096;  // about
 
+std::string IndexOf(const KeyDigest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
 // Every byte of a record enters its checksum, which is its end.
 std::string TraceOf(std::string_view envelope) {
   return std::string(envelope.substr(envelope.size() - std::min<size_t>(envelope.size(), 16)));
@@ -28,46 +31,43 @@ std::string TraceOf(std::string_view envelope) {
 
 }  // namespace
 
-absl::Status LmdbScan::LookAtSome(LmdbEnvironment& environment, MDB_dbi database) {
-  absl::Status status = environment.Read([&](MDB_txn* txn) { return ReadSome(txn, database); });
+absl::Status LmdbScan::LookAtSome(LmdbEnvironment& environment) {
+  absl::Status status =
+      environment.LookUp([&](LmdbSnapshot& snapshot) { return ReadSome(snapshot); });
   if (!status.ok()) return status;
-  if (!seen_.empty()) last_ = seen_.back().place.digest;
-  return absl::OkStatus();
+  if (!seen_.empty()) last_ = IndexOf(seen_.back().place.digest);
+  // The file may be larger than memory.
+  if (pages_in_ >= kPagesBetweenLettingGo) {
+    environment.LetGoOfPages();
+    pages_in_ = 0;
+  }
+  return status;
 }
 
-int LmdbScan::ReadSome(MDB_txn* txn, MDB_dbi database) {
+int LmdbScan::ReadSome(LmdbSnapshot& snapshot) {
   seen_.clear();
-  MDB_cursor* cursor = nullptr;
-  if (int error = mdb_cursor_open(txn, database, &cursor); error != 0) return error;
-  const absl::Cleanup close = [&] { mdb_cursor_close(cursor); };
-  MDB_val index = last_ ? ToVal(*last_) : MDB_val{}, bytes;
-  int error = mdb_cursor_get(cursor, &index, &bytes, last_ ? MDB_SET_RANGE : MDB_FIRST);
+  std::string after = last_;
   size_t looked_at = 0;
+  int error = 0;
   while (error == 0 && seen_.size() < kEntriesAtOnce && looked_at < kBytesAtOnce) {
-    Place place{.generation = generation_, .digest = {}};
-    const bool is_entry = index.mv_size == place.digest.size();
-    if (is_entry) std::memcpy(place.digest.data(), index.mv_data, index.mv_size);
-    // The walk goes on from one that has been seen.
-    if (is_entry && place.digest != last_) {
-      Look(place, ToView(bytes));
-      const size_t read = depth_ == Depth::kValues ? bytes.mv_size : seen_.back().key.size();
-      looked_at += read;
-      CountPages(index.mv_data, read);
-    }
-    error = mdb_cursor_get(cursor, &index, &bytes, MDB_NEXT);
-  }
-  // The file may be larger than memory. LMDB has it mapped as long as the transaction lasts.
-  if (pages_in_ >= kPagesBetweenLettingGo) {
-    LetGoOfFileAt(reinterpret_cast<const void*>(page_));
-    pages_in_ = 0;
+    ++pages_in_;
+    error = snapshot.Walk(generation_, after, [&](std::string_view index, std::string_view bytes) {
+      after = index;
+      Place place{.generation = generation_, .digest = {}};
+      if (index.size() != place.digest.size()) return;  // not of ours
+      std::memcpy(place.digest.data(), index.data(), index.size());
+      Look(place, bytes);
+      looked_at += depth_ == Depth::kValues ? bytes.size() : seen_.back().key.size();
+      CountPages(bytes);
+    });
   }
   return error == MDB_NOTFOUND ? 0 : error;
 }
 
-void LmdbScan::CountPages(const void* entry, size_t read) {
-  const uintptr_t page = reinterpret_cast<uintptr_t>(entry) / kPageSize * kPageSize;
-  pages_in_ += (page != page_) + read / kPageSize;
-  page_ = page;
+// Beside the one on which the entry lies.
+void LmdbScan::CountPages(std::string_view bytes) {
+  const size_t pages = bytes.size() / kPageSize;
+  pages_in_ += depth_ == Depth::kValues ? pages : std::min<size_t>(pages, 2);
 }
 
 void LmdbScan::Look(const Place& place, std::string_view bytes) {

@@ -33,8 +33,9 @@ class LmdbScan {
   };
 
   // Looks at the entries that follow those seen before. An environment that was lost meanwhile may
-  // be another one the next time.
-  absl::Status LookAtSome(LmdbEnvironment& environment, MDB_dbi database);
+  // be another one the next time. kDataLoss if the way to them is damaged; nothing else of the file
+  // is read.
+  absl::Status LookAtSome(LmdbEnvironment& environment);
 
   // None of them when there are no more.
   const std::deque<Seen>& seen() const { return seen_; }
@@ -48,15 +49,14 @@ class LmdbScan {
   static absl::Status Erase(LmdbEnvironment& environment, const std::vector<const Seen*>& seen);
 
  private:
-  int ReadSome(MDB_txn* txn, MDB_dbi database);
-  void CountPages(const void* entry, size_t read);
+  int ReadSome(LmdbSnapshot& snapshot);
+  void CountPages(std::string_view bytes);
   void Look(const Place& place, std::string_view bytes);
   static absl::StatusOr<bool> IsStillThere(LmdbEnvironment& environment, const Seen& seen);
 
   const uint32_t generation_;
   const Depth depth_;
-  std::optional<KeyDigest> last_;
-  uintptr_t page_ = 0;     // on which the last entry lies
+  std::string last_;       // the index of the last one that was seen
   size_t pages_in_ = 0;    // how many pages have been read, and count as this process' memory
   std::deque<Seen> seen_;  // whose elements stay where they are, as `info` refers to `key`
 };

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstddef>
 #include <limits>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 
@@ -29,9 +30,10 @@ class Search {
   Search(LmdbMap& file, const Meta& meta, std::vector<LmdbMap::Piece>* pieces)
       : file_(file), last_page_(meta.last_page), pieces_(pieces) {}
 
-  // The leaf of a tree where `key` is if it is anywhere; nothing of an empty tree.
+  // The leaf of a tree where `key` is if it is anywhere, and the keys that may lie there; nothing
+  // of an empty tree.
   absl::Status FindLeaf(const Database& tree, std::string_view key, Care care,
-                        std::optional<TreePage>* leaf) const {
+                        std::optional<TreePage>* leaf, KeyRange* range_of_leaf = nullptr) const {
     if (tree.root == lmdb::kNoPage) return absl::OkStatus();
     if (tree.depth < 1 || tree.depth > lmdb::kDeepest) {
       return Damaged("a database has an impossible depth");
@@ -48,6 +50,7 @@ class Search {
       }
       if (depth == 1) {
         leaf->emplace(page);
+        if (range_of_leaf != nullptr) *range_of_leaf = range;
         return care == Care::kSome ? CheckEnds(page, range) : absl::OkStatus();
       }
       size_t i = 0;
@@ -187,6 +190,26 @@ absl::Status FindDatabase(const Search& search, const Database& main, std::strin
   return ReadDatabase(*names, *found, database);
 }
 
+// Visits the leaves of a tree in their order, from the one on where what follows `after` may be,
+// until `*go_on` is false. None is left out: they are checked unless they are known to be sound.
+absl::Status ForEachLeaf(const Search& search, const Database& tree, std::string_view after,
+                         bool is_sound,
+                         absl::FunctionRef<absl::Status(const TreePage&, bool* go_on)> visit) {
+  bool go_on = true;
+  for (std::string_view key = after; go_on;) {
+    std::optional<TreePage> leaf;
+    KeyRange range;
+    absl::Status status =
+        search.FindLeaf(tree, key, is_sound ? Care::kLeast : Care::kAll, &leaf, &range);
+    if (!status.ok() || !leaf) return status;
+    if (status = visit(*leaf, &go_on); !status.ok()) return status;
+    if (range.end.data() == nullptr) return absl::OkStatus();
+    if (lmdb::CompareKeys(range.end, key) <= 0) return leaf->Wrong("place among the others");
+    key = range.end;
+  }
+  return absl::OkStatus();
+}
+
 // That there is no such entry, and not only damage that hides it.
 absl::Status CheckMiss(const Search& search, const Database& entries, std::string_view key) {
   std::optional<TreePage> leaf;
@@ -225,6 +248,58 @@ absl::Status LmdbSnapshot::TryFind(const Place& place, std::string_view* bytes, 
   Leaf entry;
   status = ReadEntry(*leaf, *i, &entry);
   return status.ok() ? search.ReadValue(entry, bytes) : status;
+}
+
+int LmdbSnapshot::Walk(uint32_t generation, std::string_view after,
+                       absl::FunctionRef<void(std::string_view, std::string_view)> visit) {
+  bool found = false;
+  trouble_ = TryWalk(generation, after, visit, &found);
+  if (!trouble_.ok()) return MDB_CORRUPTED;
+  return found ? 0 : MDB_NOTFOUND;
+}
+
+absl::Status LmdbSnapshot::TryWalk(
+    uint32_t generation, std::string_view after,
+    absl::FunctionRef<void(std::string_view, std::string_view)> visit, bool* found) {
+  pieces_.clear();
+  if (absl::Status status = OpenGeneration(generation); !status.ok()) return status;
+  if (!entries_) return absl::OkStatus();
+  const Search search(file_, *meta_, &pieces_);
+  return ForEachLeaf(search, *entries_, after, is_sound_, [&](const TreePage& leaf, bool* go_on) {
+    for (size_t i = 0; i < leaf.count(); ++i) {
+      if (!leaf.HasEntry(i)) return leaf.Wrong("entry's place");
+      if (!after.empty() && lmdb::CompareKeys(leaf.KeyOf(i), after) <= 0) continue;
+      Leaf entry;
+      std::string_view bytes;
+      absl::Status status = ReadEntry(leaf, i, &entry);
+      if (status.ok()) status = search.ReadValue(entry, &bytes);
+      if (!status.ok()) return status;
+      *found = true;
+      *go_on = false;
+      visit(entry.key, bytes);
+    }
+    return absl::OkStatus();
+  });
+}
+
+int LmdbSnapshot::Generations(std::vector<uint32_t>* generations) {
+  generations->clear();
+  pieces_.clear();
+  trouble_ = ReadMeta();
+  if (!trouble_.ok()) return MDB_CORRUPTED;
+  const auto add_all = [&](const TreePage& names, bool*) {
+    absl::Status status = CheckNames(names);
+    for (size_t i = 0; status.ok() && i < names.count(); ++i) {
+      uint32_t generation = 0;
+      const std::string_view name = names.KeyOf(i);
+      const char* const last = name.data() + name.size();
+      const auto [end, error] = std::from_chars(name.data(), last, generation);
+      if (error == std::errc() && end == last) generations->push_back(generation);
+    }
+    return status;
+  };
+  trouble_ = ForEachLeaf(Search(file_, *meta_, &pieces_), meta_->main, {}, is_sound_, add_all);
+  return trouble_.ok() ? 0 : MDB_CORRUPTED;
 }
 
 absl::Status LmdbSnapshot::OpenGeneration(uint32_t generation) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "permacache/storage/lmdb_map.h"
 #include "permacache/storage/lmdb_page.h"
@@ -34,7 +35,17 @@ class LmdbSnapshot {
   // certain: the pages that say so are checked as CheckPages does it.
   int Find(const Place& place, std::string_view* bytes);
 
-  // Why Find returned an error.
+  // Calls visit(index, bytes) for some entries of a version in their order: those of one page that
+  // are behind `after`, or the first of all if that is empty. Both lie where they are during the
+  // call. Returns as Find does, MDB_NOTFOUND behind the last one; after another error some may have
+  // been visited. That nothing lies between those that are visited is certain, too.
+  int Walk(uint32_t generation, std::string_view after,
+           absl::FunctionRef<void(std::string_view index, std::string_view bytes)> visit);
+
+  // The versions that have a database, in the order of their names. Returns 0 or an error.
+  int Generations(std::vector<uint32_t>* generations);
+
+  // Why one of these returned an error.
   //   kDataLoss     a page on the way is damaged, or another process was writing a meta page
   //   kUnavailable  the file does not have this transaction
   const absl::Status& trouble() const { return trouble_; }
@@ -43,6 +54,9 @@ class LmdbSnapshot {
 
  private:
   absl::Status TryFind(const Place& place, std::string_view* bytes, bool* found);
+  absl::Status TryWalk(uint32_t generation, std::string_view after,
+                       absl::FunctionRef<void(std::string_view, std::string_view)> visit,
+                       bool* found);
   absl::Status ReadMeta();
   absl::Status OpenGeneration(uint32_t generation);
 

@@ -431,9 +431,9 @@ absl::Status LmdbStore::Compact(OnProgress progress) {
 absl::Status LmdbStore::ForEach(Depth depth, absl::FunctionRef<Verdict(const EntryInfo&)> visit) {
   LmdbScan scan(options_.version, depth);
   for (;;) {
-    absl::Status status = OnDatabase([&](const Opened& here, MDB_dbi database) {
+    absl::Status status = On([&](const Opened& here) {
       here.environment->group_commit().Flush().IgnoreError();  // who put them has been told
-      return scan.LookAtSome(*here.environment, database);
+      return scan.LookAtSome(*here.environment);
     });
     if (!status.ok() || scan.seen().empty()) return status;
     std::vector<const LmdbScan::Seen*> to_remove;
