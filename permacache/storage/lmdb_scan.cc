@@ -16,8 +16,8 @@ namespace {
 constexpr size_t kEntriesAtOnce = 500;
 constexpr size_t kBytesAtOnce = size_t{1} << 20;
 
-// The kernel maps up to 16 for each that is read.
-constexpr size_t kPagesBetweenLettingGo = 512;
+// For each that is read the kernel maps up to 16, and the whole of a large value.
+constexpr size_t kPagesBetweenLettingGo = 256;
 constexpr size_t kPageSize = 4096;  // about
 
 std::string IndexOf(const KeyDigest& digest) {
@@ -49,7 +49,11 @@ int LmdbScan::ReadSome(LmdbSnapshot& snapshot) {
   std::string after = last_;
   size_t looked_at = 0;
   int error = 0;
-  while (error == 0 && seen_.size() < kEntriesAtOnce && looked_at < kBytesAtOnce) {
+  const auto are_enough = [&] {
+    return seen_.size() >= kEntriesAtOnce || looked_at >= kBytesAtOnce ||
+           pages_in_ >= kPagesBetweenLettingGo;
+  };
+  while (error == 0 && (seen_.empty() || !are_enough())) {
     ++pages_in_;
     error = snapshot.Walk(generation_, after, [&](std::string_view index, std::string_view bytes) {
       after = index;
@@ -58,16 +62,10 @@ int LmdbScan::ReadSome(LmdbSnapshot& snapshot) {
       std::memcpy(place.digest.data(), index.data(), index.size());
       Look(place, bytes);
       looked_at += depth_ == Depth::kValues ? bytes.size() : seen_.back().key.size();
-      CountPages(bytes);
+      pages_in_ += bytes.size() / kPageSize;
     });
   }
   return error == MDB_NOTFOUND ? 0 : error;
-}
-
-// Beside the one on which the entry lies.
-void LmdbScan::CountPages(std::string_view bytes) {
-  const size_t pages = bytes.size() / kPageSize;
-  pages_in_ += depth_ == Depth::kValues ? pages : std::min<size_t>(pages, 2);
 }
 
 void LmdbScan::Look(const Place& place, std::string_view bytes) {

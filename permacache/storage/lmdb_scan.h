@@ -50,7 +50,6 @@ class LmdbScan {
 
  private:
   int ReadSome(LmdbSnapshot& snapshot);
-  void CountPages(std::string_view bytes);
   void Look(const Place& place, std::string_view bytes);
   static absl::StatusOr<bool> IsStillThere(LmdbEnvironment& environment, const Seen& seen);
 
