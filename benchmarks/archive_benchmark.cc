@@ -188,23 +188,6 @@ void Register(int64_t most) {
   }
 }
 
-// Takes --most=N out of the arguments.
-int64_t TakeMost(int* argc, char** argv) {
-  constexpr std::string_view kFlag = "--most=";
-  int64_t most = 1'000'000;
-  int kept = 0;
-  for (int i = 0; i < *argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument.starts_with(kFlag)) {
-      most = std::stoll(argv[i] + kFlag.size());
-    } else {
-      argv[kept++] = argv[i];
-    }
-  }
-  *argc = kept;
-  return most;
-}
-
 }  // namespace
 }  // namespace permacache::benchmarks
 

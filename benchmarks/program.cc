@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 namespace permacache::benchmarks {
@@ -16,6 +17,22 @@ constexpr bool kIsOptimized = false;
 #endif
 
 }  // namespace
+
+int64_t TakeMost(int* argc, char** argv) {
+  constexpr std::string_view kFlag = "--most=";
+  int64_t most = 1'000'000;
+  int kept = 0;
+  for (int i = 0; i < *argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument.starts_with(kFlag)) {
+      most = std::stoll(argv[i] + kFlag.size());
+    } else {
+      argv[kept++] = argv[i];
+    }
+  }
+  *argc = kept;
+  return most;
+}
 
 int RunProgram(int argc, char** argv) {
   char** const flag = std::find(argv, argv + argc, std::string_view("--unoptimized"));

@@ -1,22 +1,9 @@
 """A program that measures how long the compiler takes for some files."""
 
-load("//tests/compile:compiler_command.bzl", "COMPILER_ATTRIBUTES", "compiler_command")
+load("//tests/compile:compiler_command.bzl", "COMPILER_ATTRIBUTES", "program_with_compiler")
 
 def _compile_time(ctx):
-    words, headers = compiler_command(ctx)
-    command = ctx.actions.declare_file(ctx.label.name + ".command")
-    ctx.actions.write(command, "\n".join(words) + "\n")
-    program = ctx.actions.declare_file(ctx.label.name)
-    files = [ctx.file._runner, command] + ctx.files.srcs
-    ctx.actions.write(
-        program,
-        "#!/bin/sh\nexec %s\n" % " ".join(["'%s'" % file.short_path for file in files]),
-        is_executable = True,
-    )
-    return DefaultInfo(
-        executable = program,
-        runfiles = ctx.runfiles(files = files, transitive_files = headers),
-    )
+    return program_with_compiler(ctx, ctx.file._runner, ctx.files.srcs)
 
 compile_time = rule(
     implementation = _compile_time,

@@ -15,25 +15,12 @@ holds the case's words. What a case refuses stands between #ifdef and #endif.
 The compiler and its options are those of the cc rules, so --config=clang means clang.
 """
 
-load("//tests/compile:compiler_command.bzl", "COMPILER_ATTRIBUTES", "compiler_command")
+load("//tests/compile:compiler_command.bzl", "COMPILER_ATTRIBUTES", "program_with_compiler")
 
 def _compile_fail_test(ctx):
-    words, headers = compiler_command(ctx)
-    command = ctx.actions.declare_file(ctx.label.name + ".command")
-    ctx.actions.write(command, "\n".join(words) + "\n")
     cases = ctx.actions.declare_file(ctx.label.name + ".cases")
     ctx.actions.write(cases, "".join(["%s %s\n" % item for item in ctx.attr.cases.items()]))
-    test = ctx.actions.declare_file(ctx.label.name)
-    files = [ctx.file._runner, command, cases, ctx.file.src]
-    ctx.actions.write(
-        test,
-        "#!/bin/sh\nexec %s\n" % " ".join(["'%s'" % file.short_path for file in files]),
-        is_executable = True,
-    )
-    return DefaultInfo(
-        executable = test,
-        runfiles = ctx.runfiles(files = files, transitive_files = headers),
-    )
+    return program_with_compiler(ctx, ctx.file._runner, [cases, ctx.file.src])
 
 _compile_fail_rule_test = rule(
     implementation = _compile_fail_test,

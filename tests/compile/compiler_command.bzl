@@ -31,8 +31,8 @@ COMPILER_ATTRIBUTES = {
     "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
 }
 
-def compiler_command(ctx):
-    """The compiler and its options, and the headers that must be in the runfiles.
+def program_with_compiler(ctx, runner, files):
+    """A program that runs `runner` with a file that holds the compiler and its options, and `files`.
 
     The rule has COMPILER_ATTRIBUTES, the toolchain of cc rules, and "cpp" among its fragments.
     """
@@ -41,4 +41,16 @@ def compiler_command(ctx):
     ).compilation_context
     flags = ctx.fragments.cpp.copts + ctx.fragments.cpp.cxxopts + _include_flags(ctx, context)
     flags += ["-D" + define for define in context.defines.to_list()]
-    return [find_cpp_toolchain(ctx).compiler_executable] + flags, context.headers
+    command = ctx.actions.declare_file(ctx.label.name + ".command")
+    ctx.actions.write(command, "\n".join([find_cpp_toolchain(ctx).compiler_executable] + flags) + "\n")
+    program = ctx.actions.declare_file(ctx.label.name)
+    files = [runner, command] + files
+    ctx.actions.write(
+        program,
+        "#!/bin/sh\nexec %s\n" % " ".join(["'%s'" % file.short_path for file in files]),
+        is_executable = True,
+    )
+    return DefaultInfo(
+        executable = program,
+        runfiles = ctx.runfiles(files = files, transitive_files = context.headers),
+    )
