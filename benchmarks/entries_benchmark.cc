@@ -56,7 +56,7 @@ auto Memoized(const std::filesystem::path& directory, size_t memory_bytes = kDef
 
 std::string IndexOf(std::string_view key) {
   const storage::KeyDigest digest = storage::DigestOfKey(key);
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+  return std::string(storage::BytesOf(digest));
 }
 
 // Stores Square(0), Square(1) and so on, in the order of the index, which is how LMDB is fastest
@@ -266,23 +266,6 @@ void Register(int64_t most) {
        {std::pair("Resident", "resident"), std::pair("RawResident", "raw_resident")}) {
     benchmark::RegisterBenchmark(name, Resident, task)->Arg(most)->Iterations(1);
   }
-}
-
-// Takes --most=N out of the arguments.
-int64_t TakeMost(int* argc, char** argv) {
-  constexpr std::string_view kFlag = "--most=";
-  int64_t most = 1'000'000;
-  int kept = 0;
-  for (int i = 0; i < *argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument.starts_with(kFlag)) {
-      most = std::stoll(argv[i] + kFlag.size());
-    } else {
-      argv[kept++] = argv[i];
-    }
-  }
-  *argc = kept;
-  return most;
 }
 
 }  // namespace

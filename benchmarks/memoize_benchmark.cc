@@ -48,7 +48,7 @@ class FilledCache {
   double Call(int64_t i) const { return f_(i, kHeight); }
   std::string IndexOf(int64_t i) const {
     const storage::KeyDigest digest = storage::DigestOfKey(f_.Key(i, kHeight));
-    return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+    return std::string(storage::BytesOf(digest));
   }
   std::filesystem::path data_file() const { return DataFileIn(directory_.path()); }
 
@@ -170,7 +170,7 @@ void RawLmdbPut(benchmark::State& state, unsigned flags) {
   int64_t x = 0;
   for (auto _ : state) {
     const storage::KeyDigest digest = storage::DigestOfKey(std::to_string(x++));
-    lmdb.Put({reinterpret_cast<const char*>(digest.data()), digest.size()}, value);
+    lmdb.Put(storage::BytesOf(digest), value);
   }
 }
 BENCHMARK_CAPTURE(RawLmdbPut, no_sync, MDB_NOSYNC)->UseRealTime();
@@ -185,7 +185,7 @@ void SyncedRawLmdbPut(benchmark::State& state) {
     ComputeFor10Ms();
     const steady_clock::time_point begin = steady_clock::now();
     const storage::KeyDigest digest = storage::DigestOfKey(std::to_string(x++));
-    lmdb.Put({reinterpret_cast<const char*>(digest.data()), digest.size()}, value);
+    lmdb.Put(storage::BytesOf(digest), value);
     state.SetIterationTime(std::chrono::duration<double>(steady_clock::now() - begin).count());
   }
 }

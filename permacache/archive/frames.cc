@@ -33,20 +33,6 @@ ZSTD_DCtx* Decompressor() {
 
 }  // namespace
 
-Digester::Digester() : state_(XXH3_createState()) { XXH3_128bits_reset(state_.get()); }
-
-void Digester::Add(std::string_view piece) {
-  XXH3_128bits_update(state_.get(), piece.data(), piece.size());
-}
-
-KeyDigest Digester::Digest() const {
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state_.get()));
-  KeyDigest digest;
-  std::memcpy(digest.data(), canonical.digest, digest.size());
-  return digest;
-}
-
 FrameWriter::FrameWriter(std::function<absl::Status(std::string_view frame)> write)
     : write_(std::move(write)),
       slots_(1 + std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMostThreads)) {

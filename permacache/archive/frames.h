@@ -19,7 +19,6 @@
 #include "absl/status/statusor.h"
 #include "permacache/storage/files.h"
 #include "permacache/storage/key_digest.h"
-#include "xxhash.h"
 #include "zstd.h"
 
 namespace permacache::archive {
@@ -28,21 +27,8 @@ namespace permacache::archive {
 // together is not much smaller from here on.
 inline constexpr size_t kLargestFrame = size_t{128} << 10;
 
+using storage::Digester;
 using storage::KeyDigest;
-
-// XXH3's 128 bits in their canonical form, of what comes in pieces.
-class Digester {
- public:
-  Digester();
-  void Add(std::string_view piece);
-  KeyDigest Digest() const;
-
- private:
-  struct Free {
-    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-  };
-  std::unique_ptr<XXH3_state_t, Free> state_;
-};
 
 // Compresses several frames at once, in threads that live for one frame. Not thread-safe.
 class FrameWriter {

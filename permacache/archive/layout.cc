@@ -30,10 +30,6 @@ constexpr std::string_view kZstdMagic = "\x28\xb5\x2f\xfd";
 
 uint64_t Checksum(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
-void AppendDigest(std::string& bytes, const KeyDigest& digest) {
-  bytes.append(reinterpret_cast<const char*>(digest.data()), digest.size());
-}
-
 KeyDigest TakeDigest(ByteReader& reader) {
   KeyDigest digest = {};
   const std::string_view bytes = reader.Bytes(digest.size());
@@ -87,7 +83,7 @@ void AppendSection(std::string& bytes, const DirectorySection& section) {
   for (const std::vector<IndexPage>& pages : section.indexes) {
     AppendNumber<uint32_t>(bytes, pages.size());
     for (const IndexPage& page : pages) {
-      AppendDigest(bytes, page.first);
+      bytes += storage::BytesOf(page.first);
       AppendNumber<uint64_t>(bytes, page.frame);
     }
   }
@@ -150,7 +146,7 @@ std::string NameOfIndex(const Section& section, uint64_t number) {
 }
 
 void AppendTo(std::string& bytes, const IndexEntry& entry) {
-  AppendDigest(bytes, entry.digest);
+  bytes += storage::BytesOf(entry.digest);
   AppendNumber<uint64_t>(bytes, entry.frame << kFrameBits | entry.within_frame);
 }
 
@@ -179,7 +175,7 @@ absl::StatusOr<std::string> ToBytes(const Directory& directory) {
   const size_t size = content.size();
   AppendNumber<uint64_t>(content, size);
   AppendNumber<uint64_t>(content, directory.frames_size);
-  AppendDigest(content, directory.digest);
+  content += storage::BytesOf(directory.digest);
   AppendNumber<uint64_t>(content, Checksum(content));
   AppendNumber<uint32_t>(content, kVersion);
   content += kEndMagic;

@@ -20,10 +20,6 @@ constexpr size_t kBytesAtOnce = size_t{1} << 20;
 constexpr size_t kPagesBetweenLettingGo = 256;
 constexpr size_t kPageSize = 4096;  // about
 
-std::string IndexOf(const KeyDigest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
 // Every byte of a record enters its checksum, which is its end.
 std::string TraceOf(std::string_view envelope) {
   return std::string(envelope.substr(envelope.size() - std::min<size_t>(envelope.size(), 16)));
@@ -35,7 +31,7 @@ absl::Status LmdbScan::LookAtSome(LmdbEnvironment& environment) {
   absl::Status status =
       environment.LookUp([&](LmdbSnapshot& snapshot) { return ReadSome(snapshot); });
   if (!status.ok()) return status;
-  if (!seen_.empty()) last_ = IndexOf(seen_.back().place.digest);
+  if (!seen_.empty()) last_ = BytesOf(seen_.back().place.digest);
   // The file may be larger than memory.
   if (pages_in_ >= kPagesBetweenLettingGo) {
     environment.LetGoOfPages();

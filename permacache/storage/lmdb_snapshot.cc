@@ -234,8 +234,7 @@ absl::Status LmdbSnapshot::TryFind(const Place& place, std::string_view* bytes, 
   pieces_.clear();
   if (absl::Status status = OpenGeneration(place.generation); !status.ok()) return status;
   if (!entries_) return absl::OkStatus();
-  const std::string_view key(reinterpret_cast<const char*>(place.digest.data()),
-                             place.digest.size());
+  const std::string_view key = BytesOf(place.digest);
   const Search search(file_, *meta_, &pieces_);
   std::optional<TreePage> leaf;
   std::optional<size_t> i;

@@ -14,33 +14,12 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "permacache/storage/files.h"
-#include "xxhash.h"
+#include "permacache/storage/key_digest.h"
 
 namespace permacache::storage {
 namespace {
 
 constexpr size_t kPieceToRead = size_t{4} << 20;
-
-class ContentHash {
- public:
-  ContentHash() : state_(XXH3_createState()) { XXH3_128bits_reset(state_.get()); }
-
-  void Add(std::string_view piece) {
-    XXH3_128bits_update(state_.get(), piece.data(), piece.size());
-  }
-
-  std::array<unsigned char, 16> Digest() const {
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state_.get()));
-    return std::to_array(canonical.digest);
-  }
-
- private:
-  struct Free {
-    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-  };
-  std::unique_ptr<XXH3_state_t, Free> state_;
-};
 
 // Brings pages of a mapping into memory, where the kernel can. It tells if they cannot be read,
 // which would end the process otherwise.
@@ -55,7 +34,7 @@ absl::Status Populate(const char* pages, size_t size, const std::filesystem::pat
 
 absl::Status CheckContent(std::string_view content, const ValueReference& reference,
                           const std::filesystem::path& path) {
-  ContentHash hash;
+  Digester hash;
   for (size_t at = 0; at < content.size(); at += kPieceToRead) {
     const std::string_view piece = content.substr(at, kPieceToRead);
     if (absl::Status status = Populate(piece.data(), piece.size(), path); !status.ok()) {
@@ -68,7 +47,7 @@ absl::Status CheckContent(std::string_view content, const ValueReference& refere
 }
 
 std::array<unsigned char, 16> DigestOf(std::string_view content) {
-  ContentHash hash;
+  Digester hash;
   hash.Add(content);
   return hash.Digest();
 }
@@ -79,7 +58,7 @@ absl::StatusOr<bool> HasContent(int file, const ValueReference& content,
   struct stat info;
   if (fstat(file, &info) != 0) return ErrorOf(errno, "look at", path);
   if (static_cast<uint64_t>(info.st_size) != content.size) return false;
-  ContentHash hash;
+  Digester hash;
   const auto buffer = std::make_unique_for_overwrite<char[]>(kPieceToRead);
   for (uint64_t at = 0; at < content.size;) {
     const ssize_t got = pread(file, buffer.get(), kPieceToRead, static_cast<off_t>(at));
